@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""
+Writes a private apt source list from the user's own: same mirror, same keys.
+
+  apt_sources.py CODENAME BACKPORTS OUT
+
+Reads /etc/apt/sources.list and /etc/apt/sources.list.d (one-line and deb822
+format, sources.list(5)) and takes the entries that serve CODENAME and its
+updates and security suites, component main. With BACKPORTS = 1 an entry for
+CODENAME-backports is added at the same mirror. The user's files are only read.
+
+Not supported: cdrom entries; entries without main.
+"""
+import glob
+import os
+import re
+import sys
+
+
+def parse_line(line):
+	"""One `deb [options] uri suite components...` line, or None."""
+	m = re.match(r"deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)\s*(.*)$", line)
+	if not m:
+		return None
+	options = {}
+	for word in (m.group(1) or "").split():
+		key, _, value = word.partition("=")
+		options[key.lower()] = value.replace(",", " ")
+	return {"uris": [m.group(2)], "suites": [m.group(3)],
+		"components": m.group(4).split(), "options": options}
+
+
+def parse_list(text):
+	for line in text.splitlines():
+		entry = parse_line(line.split("#")[0].strip())
+		if entry:
+			yield entry
+
+
+def parse_stanza(stanza):
+	"""The fields of one deb822 stanza, names in lower case."""
+	fields, name = {}, None
+	for line in stanza.splitlines():
+		if line.startswith("#"):
+			continue
+		if line[:1] in " \t" and name:
+			fields[name] += "\n" + line
+		elif ":" in line:
+			name, _, value = line.partition(":")
+			name = name.strip().lower()
+			fields[name] = value.strip()
+	return fields
+
+
+def parse_deb822(text):
+	for stanza in re.split(r"\n\s*\n", text):
+		f = parse_stanza(stanza)
+		if "deb" not in f.get("types", "").split():
+			continue
+		if f.get("enabled", "yes").lower() in ("no", "false", "0"):
+			continue
+		options = {k: f[k] for k in ("signed-by", "trusted") if k in f}
+		yield {"uris": f.get("uris", "").split(),
+		       "suites": f.get("suites", "").split(),
+		       "components": f.get("components", "").split(),
+		       "options": options}
+
+
+def read_all(etc="/etc/apt"):
+	entries = []
+	parts = sorted(glob.glob(etc + "/sources.list.d/*"))
+	for path in [etc + "/sources.list"] + parts:
+		if not os.path.isfile(path):
+			continue
+		with open(path, encoding="utf-8", errors="replace") as f:
+			text = f.read()
+		if path.endswith(".list"):
+			entries += parse_list(text)
+		elif path.endswith(".sources"):
+			entries += parse_deb822(text)
+	return entries
+
+
+def stanza(uri, suites, options):
+	out = ["Types: deb", "URIs: " + uri, "Suites: " + " ".join(suites),
+	       "Components: main", "Architectures: amd64"]
+	for key in ("signed-by", "trusted"):
+		if key in options:
+			out.append("%s: %s" % (key.title(), options[key]))
+	return "\n".join(out) + "\n"
+
+
+def is_alias(suite, codename):
+	"""Whether a suite is the release's base suite by either name."""
+	names = {"bookworm": ("oldstable",), "trixie": ("stable",)}
+	return suite == codename or suite in names.get(codename, ())
+
+
+def select(entries, codename, backports):
+	"""The stanzas for one release; the base suite's mirror has backports."""
+	out, base = [], None
+	for e in entries:
+		if "main" not in e["components"]:
+			continue
+		suites = [s for s in e["suites"]
+			  if re.split("[-/]", s)[0] == codename or
+			  is_alias(s, codename)]
+		suites = [s for s in suites if not s.endswith("-backports")]
+		for uri in e["uris"]:
+			if not suites or uri.startswith("cdrom:"):
+				continue
+			out.append(stanza(uri, suites, e["options"]))
+			if any(is_alias(s, codename) for s in suites):
+				base = base or (uri, e["options"])
+	if base and backports:
+		out.append(stanza(base[0], [codename + "-backports"], base[1]))
+	return out if base else []
+
+
+def main():
+	codename, backports, path = sys.argv[1:4]
+	stanzas = select(read_all(), codename, backports == "1")
+	if not stanzas:
+		sys.exit("no apt source for %s main found below /etc/apt" %
+			 codename)
+	with open(path, "w", encoding="utf-8") as f:
+		f.write("\n".join(stanzas))
+
+
+if __name__ == "__main__":
+	main()
