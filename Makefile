@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+#
+# make            build/taproot.elf and the tools
+# make check      hosted tests; one line a test in build/check-results.txt
+# make bench      hosted benchmarks, figures only
+# make fuzz       libFuzzer builds of the fuzz targets (clang)
+# make clang      the image once more, compiled by clang, for its warnings
+# V=1 shows the commands.
+
+B := build
+CC ?= gcc
+HOSTCC ?= gcc
+LD := ld
+NM := nm
+OBJCOPY := objcopy
+Q := $(if $(V),,@)
+SAY = $(if $(V),@true,@printf '  %-7s %s\n')
+
+WARN := -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wundef -Wpointer-arith -Wcast-qual
+IMAGE_CFLAGS := $(WARN) -Wframe-larger-than=1024 -O2 -g -ffreestanding -m64 -mcmodel=kernel \
+	-mno-red-zone -mgeneral-regs-only -mno-mmx -mno-sse -fno-pic -fno-pie -fno-stack-protector \
+	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-ffunction-sections -fdata-sections -Iinclude -Iarch/x86 -MMD -MP
+HOST_CFLAGS := $(WARN) -O1 -g -fno-omit-frame-pointer -Iinclude -Iarch/x86 -Iarch/host -Itest/unit -MMD -MP
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+TOOL_CFLAGS := $(WARN) -O2 -g -Iinclude -Iarch/host -MMD -MP
+
+CORE_SRC := $(sort $(wildcard core/*/*.c))
+X86_SRC := $(sort $(wildcard arch/x86/*.c arch/x86/*.S))
+# Pure parts of arch/x86 that hosted programs share.
+X86_PURE := $(wildcard arch/x86/insn.c arch/x86/bootmap.c arch/x86/svm_caps.c arch/x86/multiboot.c arch/x86/vmem.c)
+HOST_SRC := $(sort $(wildcard arch/host/*.c))
+
+IMAGE_OBJ := $(addprefix $B/image/,$(addsuffix .o,$(CORE_SRC) $(X86_SRC)))
+HOSTLIB_SRC := $(filter-out core/lib/string.c,$(CORE_SRC)) $(HOST_SRC) $(X86_PURE)
+HOSTLIB_OBJ := $(addprefix $B/host/,$(addsuffix .o,$(HOSTLIB_SRC)))
+PLAINLIB_OBJ := $(addprefix $B/plain/,$(addsuffix .o,$(HOSTLIB_SRC)))
+
+UNIT := $(sort $(patsubst test/unit/test_%.c,%,$(wildcard test/unit/test_*.c)))
+UNIT_SH := $(sort $(wildcard test/unit/test_*.sh))
+FUZZ := $(sort $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c)))
+BENCH := $(sort $(patsubst test/bench/bench_%.c,%,$(wildcard test/bench/bench_*.c)))
+TOOLS := $(if $(wildcard tools/vmlinux.c),$B/taproot-vmlinux) $(if $(wildcard tools/replay.c),$B/taproot-replay)
+
+LIBS_test_insn := -lZydis -lZycore
+LIBS_test_vmlinux := -llzma -lzstd -lz -llz4
+
+.PHONY: all check unit fuzz-fixed bench fuzz clang clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $B/taproot.elf $(TOOLS)
+
+# ---- the image -------------------------------------------------------------
+
+$B/image/%.c.o: %.c Makefile
+	$(SAY) CC $<
+	@mkdir -p $(@D)
+	$Q$(CC) $(IMAGE_CFLAGS) -c -o $@ $<
+
+$B/image/%.S.o: %.S Makefile
+	$(SAY) AS $<
+	@mkdir -p $(@D)
+	$Q$(CC) $(IMAGE_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+
+LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack \
+	--no-warn-rwx-segments --build-id=none -T arch/x86/image.lds
+
+# The symbol table is linked in by a second pass; the first one has an empty table.
+$B/syms0.S: tools/mksyms.sh
+	@mkdir -p $(@D)
+	$Qsh tools/mksyms.sh </dev/null >$@
+
+$B/taproot.elf64.0: $(IMAGE_OBJ) $B/syms0.o arch/x86/image.lds
+	$(SAY) LD $@
+	$Q$(LD) $(LDFLAGS) -o $@ $(IMAGE_OBJ) $B/syms0.o
+
+$B/syms.S: $B/taproot.elf64.0 tools/mksyms.sh
+	$Q$(NM) -n $< | sh tools/mksyms.sh >$@
+
+$B/%.o: $B/%.S
+	$Q$(CC) -m64 -c -o $@ $<
+
+$B/taproot.elf64: $(IMAGE_OBJ) $B/syms.o arch/x86/image.lds
+	$(SAY) LD $@
+	$Q$(LD) $(LDFLAGS) -o $@ $(IMAGE_OBJ) $B/syms.o
+
+$B/taproot.elf: $B/taproot.elf64 scripts/check-image.sh
+	$(SAY) OBJCOPY $@
+	$Qsh scripts/check-image.sh $<
+	$Q$(OBJCOPY) -O elf32-i386 --strip-debug $< $@
+
+# ---- hosted library, tests ---------------------------------------------------
+
+$B/host/%.c.o: %.c Makefile
+	$(SAY) HOSTCC $<
+	@mkdir -p $(@D)
+	$Q$(HOSTCC) $(HOST_CFLAGS) $(SANITIZE) -c -o $@ $<
+
+$B/plain/%.c.o: %.c Makefile
+	@mkdir -p $(@D)
+	$Q$(HOSTCC) $(TOOL_CFLAGS) -Iarch/x86 -c -o $@ $<
+
+$B/libhost.a: $(HOSTLIB_OBJ)
+	$Qrm -f $@; ar rcs $@ $^
+
+$B/libplain.a: $(PLAINLIB_OBJ)
+	$Qrm -f $@; ar rcs $@ $^
+
+$B/test/%: $B/host/test/unit/%.c.o $B/libhost.a
+	$(SAY) LINK $@
+	@mkdir -p $(@D)
+	$Q$(HOSTCC) $(SANITIZE) -o $@ $< $B/libhost.a -lcmocka $(LIBS_$(@F))
+
+$B/fuzz/%: $B/host/test/fuzz/fuzz_%.c.o $B/host/test/fuzz/main.c.o $B/libhost.a
+	$(SAY) LINK $@
+	@mkdir -p $(@D)
+	$Q$(HOSTCC) $(SANITIZE) -o $@ $< $B/host/test/fuzz/main.c.o $B/libhost.a $(LIBS_fuzz_$*)
+
+$B/bench/%: $B/plain/test/bench/bench_%.c.o $B/libplain.a
+	@mkdir -p $(@D)
+	$Q$(HOSTCC) -o $@ $< $B/libplain.a
+
+unit: $(addprefix $B/test/test_,$(UNIT))
+
+check: all unit $(addprefix $B/fuzz/,$(FUZZ))
+	$Qsh scripts/hosted-check.sh $B $(addprefix $B/test/test_,$(UNIT)) $(UNIT_SH) -- $(addprefix $B/fuzz/,$(FUZZ))
+
+bench: $(addprefix $B/bench/,$(BENCH))
+	$Qfor b in $^; do $$b || exit 1; done
+
+fuzz:
+	$(SAY) FUZZ $(FUZZ)
+	@mkdir -p $B/libfuzzer
+	$Qfor f in $(FUZZ); do clang $(filter-out -MMD -MP,$(HOST_CFLAGS)) -fsanitize=fuzzer,address,undefined \
+		-o $B/libfuzzer/$$f test/fuzz/fuzz_$$f.c $(HOSTLIB_SRC) || exit 1; done
+
+clang:
+	$Q$(MAKE) --no-print-directory B=$B/clang CC=clang HOSTCC=clang $B/clang/taproot.elf64.0
+
+# ---- tools --------------------------------------------------------------------
+
+$B/taproot-vmlinux: $(patsubst %,$B/tool/%.o,$(wildcard tools/vmlinux*.c))
+	$(SAY) LINK $@
+	$Q$(HOSTCC) -o $@ $^ -llzma -lzstd -lz -llz4
+
+$B/taproot-replay: $(patsubst %,$B/tool/%.o,$(wildcard tools/replay*.c)) $B/libplain.a
+	$(SAY) LINK $@
+	$Q$(HOSTCC) -o $@ $^
+
+$B/tool/%.c.o: %.c Makefile
+	$(SAY) HOSTCC $<
+	@mkdir -p $(@D)
+	$Q$(HOSTCC) $(TOOL_CFLAGS) -c -o $@ $<
+
+clean:
+	rm -rf $B
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

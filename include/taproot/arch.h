@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the core asks of the architecture below it. arch/x86 provides these
+ * over the machine, arch/host over arrays in a program. The core calls no
+ * other function from outside itself.
+ */
+#ifndef TAPROOT_ARCH_H
+#define TAPROOT_ARCH_H
+
+#include <taproot/types.h>
+
+struct irq_source;
+struct memmap_change;
+
+/* ---- console and log ---- */
+
+/* Write to the hypervisor's console; does not block on a missing UART. */
+void arch_console_write(const char *s, size_t len);
+/* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
+NORETURN void arch_panic(void);
+
+/* ---- processors ---- */
+
+/* Number of the processor this code runs on, 0..arch_cpu_count()-1. */
+unsigned arch_cpu_this(void);
+unsigned arch_cpu_count(void);
+
+/* ---- time ---- */
+
+/* Ticks of the machine's time stamp counter, the same on all processors, and ticks per second. */
+uint64_t arch_time(void);
+uint64_t arch_time_hz(void);
+/* One-shot timer interrupt of this processor at `deadline` ticks (UINT64_MAX: none). It calls timer_run(). */
+void arch_timer_arm(uint64_t deadline);
+
+/* ---- memory ---- */
+
+/* Virtual address of hypervisor-owned or RAM page `a`, and back. Valid for our own pages always. */
+void *arch_hpa_to_va(hpa_t a);
+hpa_t arch_va_to_hpa(const void *va);
+/*
+ * A read-only view of [a, a + len) of RAM or firmware memory, cached. Valid
+ * until the next boot phase; NULL when it cannot be mapped. For boot only.
+ */
+const void *arch_phys_view(hpa_t a, size_t len);
+
+/*
+ * A window on device memory: `pages` consecutive uncached 4 KiB pages, set
+ * aside once (not on a trap path), pointed at physical addresses as needed.
+ */
+struct iomap {
+	volatile void *va;
+	uint32_t pages;
+	hpa_t base; /* what it shows now; base.v == UINT64_MAX: nothing */
+};
+int arch_iomap_init(struct iomap *map, uint32_t pages) MUST_CHECK;
+/* Point the window at page-aligned `base`. */
+void arch_iomap_set(struct iomap *map, hpa_t base);
+/* Access inside the window; len is 1, 2, 4 or 8, offset aligned to len and inside the window. */
+uint64_t arch_iomap_read(const struct iomap *map, uint32_t offset, unsigned len);
+void arch_iomap_write(const struct iomap *map, uint32_t offset, unsigned len, uint64_t value);
+
+/* ---- PCI configuration space of the machine ---- */
+
+/*
+ * reg 0..4095, len 1, 2 or 4, naturally aligned. Extended registers and
+ * segments other than 0 go through the ECAM windows given to
+ * arch_pci_add_ecam(); without a window they read all ones.
+ */
+uint32_t arch_pci_read(sbdf_t sbdf, unsigned reg, unsigned len);
+void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value);
+/* An ECAM window of the machine: the address of bus 0 of `segment`, and the buses it covers. */
+int arch_pci_add_ecam(unsigned segment, unsigned bus_first, unsigned bus_last, hpa_t bus0) MUST_CHECK;
+
+/* ---- I/O ports of the machine ---- */
+
+uint32_t arch_port_read(uint16_t port, unsigned len);
+void arch_port_write(uint16_t port, unsigned len, uint32_t value);
+/* From now on accesses of the domain to these ports do (not) reach ioreq_port(). */
+void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap);
+
+/* ---- interrupts of the machine ---- */
+
+/*
+ * A vector of our own on processor `cpu` for `src`: from then on the
+ * interrupt calls irq_source_fire(src), after the processor's EOI. Any level
+ * of trigger: the caller masks level sources in irq_source_fire() first.
+ * Returns the vector (32..255), or -ENOSPC.
+ */
+int arch_vector_alloc(unsigned cpu, struct irq_source *src) MUST_CHECK;
+void arch_vector_free(unsigned cpu, unsigned vector);
+/* The MSI address and data (compatibility format, fixed delivery, edge) that reach `vector` on `cpu`. */
+void arch_msi_message(unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data);
+/* The two dwords of an IO-APIC redirection entry that reach `vector` on `cpu`, polarity, trigger and mask bits clear. */
+uint64_t arch_ioapic_entry(unsigned cpu, unsigned vector);
+/* Registers of the machine's IO-APIC number `index` (order of the MADT). */
+uint32_t arch_ioapic_read(unsigned index, unsigned reg);
+void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
+
+/* ---- domains and vCPUs ---- */
+
+/* The memmap of `d` changed: bring nested tables (and what else follows it) up to date. Cannot fail. */
+void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
+/* Make `v` look at its pending events before it executes another guest instruction. */
+void arch_vcpu_kick(struct vcpu *v);
+/* The domain asked for its own end: enum domain_end of domain.h. Returns; the vCPU stops at its next entry. */
+void arch_domain_end(struct domain *d, unsigned reason);
+
+#endif
