@@ -19,7 +19,7 @@ TOP=$(cd "$(dirname "$0")/.." && pwd)
 . "$TOP/scripts/lib.sh"
 detect_host
 
-RECIPE=1
+RECIPE=2
 APT=$CACHE/apt
 
 # Only the suite that has QEMU 10.0: bookworm's own is 7.2.
@@ -36,13 +36,14 @@ have()
 # begin PART / finish PART: a part appears under its name when complete.
 begin()
 {
-	rm -rf "$CACHE/$1" "$CACHE/$1.new"
+	rm -rf "$CACHE/$1.new"
 	mkdir -p "$CACHE/$1.new"
 }
 
 finish()
 {
 	echo "$RECIPE" >"$CACHE/$1.new/.recipe"
+	rm -rf "${CACHE:?}/$1"
 	mv "$CACHE/$1.new" "$CACHE/$1"
 }
 
@@ -189,6 +190,11 @@ make_kernel()
 	fi
 	ln -s "root/usr/src/linux-headers-$version" "$new/headers"
 	relocate_headers "$new" "$version" "$common"
+	# The packages leave modules.dep to be made at installation.
+	mkdir -p "$new/depmod/lib/modules"
+	ln -s "$(readlink -f "$new/modules")" "$new/depmod/lib/modules/$version"
+	depmod -b "$new/depmod" "$version"
+	rm -r "$new/depmod"
 	finish kernel
 }
 

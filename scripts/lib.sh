@@ -103,3 +103,19 @@ build()
 	say "building"
 	quietly make make -C "$TOP" -j"$(nproc)" "$@"
 }
+
+# What the machine boots: the kernel's ELF out of Debian's bzImage, and the
+# initramfs.
+make_kernel_and_initramfs()
+{
+	local elf
+	mkdir -p "$TOP/build"
+	elf=$TOP/build/vmlinux-$(cat "$CACHE/kernel/version")
+	if [ ! -e "$elf" ]; then
+		say "extracting the kernel"
+		quietly vmlinux "$TOP/build/taproot-vmlinux" \
+			"$CACHE/kernel/vmlinuz" "$elf.new"
+		mv "$elf.new" "$elf"
+	fi
+	"$TOP/scripts/initramfs.sh"
+}

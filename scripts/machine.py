@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""
+The test machine: QEMU command lines of lane A, for the run script and the
+boot tests alike.
+
+Lane A is QEMU's TCG as the hardware: a q35 with an EPYC processor that offers
+SVM and nested paging, a VT-d IOMMU with interrupt remapping, an NVMe disk, an
+igb NIC on user networking and an edu device. Under the hypervisor the kernel
+and the initramfs are multiboot modules; bare, the same kernel is started by
+QEMU itself, for comparison.
+
+Not supported: the other lanes of the design; KVM.
+"""
+import os
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD = TOP / "build"
+
+CPU = "EPYC,+svm,+npt,+x2apic"
+DISK_SIZE = 16 << 20
+HALF = DISK_SIZE // 2
+
+# What the hardware domain's kernel needs on any lane. /dev/mem may read what
+# a driver has claimed: a scenario looks at MSI-X tables that way.
+KERNEL_ARGS = "console=ttyS0 earlyprintk=serial iomem=relaxed panic=-1"
+
+
+def cache():
+	return Path(os.environ["CACHE"])
+
+
+def qemu_binary():
+	return str(cache() / "bin" / "qemu-system-x86_64")
+
+
+def kernel_version():
+	return (cache() / "kernel" / "version").read_text().strip()
+
+
+def bzimage():
+	return cache() / "kernel" / "vmlinuz"
+
+
+def vmlinux():
+	"""Extracted by build/taproot-vmlinux; see extract_vmlinux()."""
+	return BUILD / ("vmlinux-" + kernel_version())
+
+
+def initramfs():
+	return BUILD / "initramfs.cpio"
+
+
+def image():
+	return BUILD / "taproot.elf"
+
+
+def make_disk(path):
+	"""A disk whose first half is noise that is the same every time."""
+	state, words = 0x2545f4914f6cdd1d, []
+	for _ in range(4096 // 8):
+		state ^= (state << 13) & (2**64 - 1)
+		state ^= state >> 7
+		state ^= (state << 17) & (2**64 - 1)
+		words.append(state.to_bytes(8, "little"))
+	page = b"".join(words)
+	with open(path, "wb") as f:
+		for number in range(HALF // 4096):
+			f.write(number.to_bytes(8, "little") + page[8:])
+		f.truncate(DISK_SIZE)
+
+
+def devices(disk):
+	return [
+		"-drive", "if=none,id=disk0,format=raw,file=%s" % quote(disk),
+		"-device", "nvme,serial=taproot,drive=disk0",
+		"-netdev", "user,id=net0",
+		"-device", "igb,netdev=net0,mac=52:54:00:74:61:70",
+		"-device", "edu,dma_mask=0xffffffffffffffff",
+	]
+
+
+def board(cpu=CPU, mem="2048", smp=2):
+	return [
+		"-M", "q35,kernel-irqchip=split", "-accel", "tcg", "-cpu", cpu,
+		"-m", str(mem), "-smp", str(smp), "-nodefaults",
+		"-display", "none",
+		"-device", "intel-iommu,intremap=on,eim=on",
+	]
+
+
+def quote(value):
+	"""A comma in a QEMU option value, or in a multiboot module, is doubled."""
+	return str(value).replace(",", ",,")
+
+
+def boot_taproot(options, kernel_args, modules=None):
+	"""The hypervisor by multiboot; modules replace kernel and initramfs."""
+	if modules is None:
+		modules = [(vmlinux(), kernel_args), (initramfs(), "")]
+	words = [quote(("%s %s" % m).strip()) for m in modules]
+	out = ["-kernel", str(image()), "-append", options]
+	return out + (["-initrd", ",".join(words)] if words else [])
+
+
+def boot_bare(kernel_args):
+	return ["-kernel", str(bzimage()), "-initrd", str(initramfs()),
+		"-append", kernel_args]

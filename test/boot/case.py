@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""
+Runs one boot test of list.py: builds the command line, starts QEMU, follows
+the scenario and collects every reason for failure.
+
+Not supported: tests with more than one hold.
+"""
+import hashlib
+import importlib
+import os
+import re
+import shutil
+import time
+
+import fixtures
+import list as tests
+import machine
+import qemu
+
+DEFAULT_TIMEOUT = 180
+
+
+class Run:
+	"""What a judge sees of one test."""
+
+	def __init__(self, test, logs, bare):
+		self.test = test
+		self.bare = bare
+		self.name = test["name"]
+		self.log_path = logs / (self.name + ".log")
+		self.disk = logs / (self.name + ".disk")
+		self.vm = None
+
+	def text(self):
+		return self.vm.text()
+
+	def read_page(self, address):
+		"""4 KiB of physical memory, by way of a file."""
+		path = self.vm.folder + "/page"
+		self.vm.qmp.execute("pmemsave", val=address, size=4096,
+				    filename=path)
+		with open(path, "rb") as f:
+			return f.read()
+
+	def baseline(self):
+		return bare_log(self.test, self.log_path.parent)
+
+
+def command(run, bare):
+	test = run.test
+	machine.make_disk(run.disk)
+	args = machine.KERNEL_ARGS
+	if "scenario" in test:
+		args += " scenario=" + test["scenario"]
+	if "args" in test:
+		args += " " + test["args"]
+	if bare:
+		boot = machine.boot_bare(args)
+	else:
+		modules = None
+		if "modules" in test:
+			modules = getattr(fixtures, test["modules"])()
+		boot = machine.boot_taproot(
+			test.get("options", tests.OPTIONS), args, modules)
+	board = machine.board(cpu=test.get("cpu", machine.CPU),
+			      smp=test.get("smp", 2))
+	argv = [machine.qemu_binary()] + board + machine.devices(run.disk)
+	argv += boot + ["-serial", "stdio"]
+	if test.get("end") != "reset":
+		argv.append("-no-reboot")
+	return argv
+
+
+def bare_log(test, logs):
+	"""The console of the same test without the hypervisor, recorded once."""
+	logs = logs / "bare"
+	logs.mkdir(exist_ok=True)
+	run = Run(test, logs, True)
+	argv = command(run, True)
+	state = machine.initramfs().stat()
+	key = hashlib.sha256(repr((argv, machine.kernel_version(),
+				   state.st_size, state.st_mtime,
+				   os.stat(argv[0]).st_mtime)).encode())
+	path = machine.BUILD / ("baseline-%s-%s.txt" %
+				(test["name"], key.hexdigest()[:16]))
+	if not path.exists():
+		run.vm = qemu.Vm(argv, run.log_path, DEFAULT_TIMEOUT)
+		try:
+			run.vm.wait_for(r"T: done")
+		finally:
+			run.vm.stop()
+		if run.vm.count(r"T: done"):
+			path.write_text(run.text())
+	run.disk.unlink()
+	return path.read_text() if path.exists() else ""
+
+
+def wanted(test):
+	for item in test.get("expect", []):
+		yield (item, 1) if isinstance(item, str) else item
+
+
+def judges(test):
+	for name in test.get("judges", []):
+		yield importlib.import_module("judge_" + name)
+
+
+def follow(run):
+	"""Plays the test's part until its end; yields failures."""
+	vm, test = run.vm, run.test
+	if "type" in test:
+		pattern, line = test["type"]
+		if vm.wait_for(pattern):
+			vm.type_line(line)
+	for judge in judges(test):
+		if hasattr(judge, "during") and vm.wait_for(r"^H: "):
+			yield from judge.during(run)
+			vm.type_line("")
+	end = test.get("end", "poweroff")
+	if end == "poweroff":
+		status = vm.wait_end()
+		reason = vm.qmp.shutdown_reason()
+		if status != 0 or reason != "guest-shutdown":
+			yield "the machine ended with status %d, reason %s, " \
+			      "not by powering off" % (status, reason)
+	else:
+		for pattern, times in wanted(test):
+			vm.wait_for(pattern, times)
+		time.sleep(0.5)
+
+
+def verdicts(run):
+	"""What the console and the judges say when all is over."""
+	for pattern, times in wanted(run.test):
+		if run.vm.count(pattern) < times:
+			yield "no line matches /%s/%s" % (
+				pattern, " %d times" % times if times > 1 else "")
+	for pattern in tests.FORBID_ALWAYS + run.test.get("forbid", []):
+		for line in run.vm.text().split("\n"):
+			if re.search(pattern, line):
+				yield "forbidden /%s/: %s" % (pattern, line.strip())
+				break
+	for judge in judges(run.test):
+		if hasattr(judge, "after"):
+			yield from judge.after(run)
+
+
+def execute(test, logs, bare=False):
+	"""Runs a test; returns (failures, seconds, log path)."""
+	run = Run(test, logs, bare)
+	begin = time.monotonic()
+	failures = []
+	try:
+		run.vm = qemu.Vm(command(run, bare), run.log_path,
+				 test.get("timeout", DEFAULT_TIMEOUT))
+		try:
+			failures += follow(run)
+		except qemu.Timeout:
+			failures.append("timeout after %d s" % test.get(
+				"timeout", DEFAULT_TIMEOUT))
+		finally:
+			run.vm.stop()
+		failures += verdicts(run)
+	except Exception as error:  # a broken judge is a failed test
+		failures.append("%s: %s" % (type(error).__name__, error))
+	run.disk.unlink(missing_ok=True)
+	return failures, time.monotonic() - begin, run.log_path
+
+
+def clear_logs(logs):
+	shutil.rmtree(logs, ignore_errors=True)
+	logs.mkdir(parents=True)

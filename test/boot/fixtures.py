@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""
+Modules that the hypervisor must refuse, made on the spot: each function
+returns the list of (file, arguments) that stands in for kernel and initramfs.
+
+Not supported: modules of other formats than those the refusals name.
+"""
+import struct
+
+import machine
+
+EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
+PHDR = struct.Struct("<IIQQQQQQ")
+
+
+def folder():
+	path = machine.BUILD / "fixtures"
+	path.mkdir(parents=True, exist_ok=True)
+	return path
+
+
+def no_modules():
+	return []
+
+
+def bzimage():
+	return [(machine.bzimage(), ""), (machine.initramfs(), "")]
+
+
+def not_elf():
+	path = folder() / "not-elf"
+	path.write_bytes(b"This is neither ELF nor a kernel.\n" * 400)
+	return [(path, ""), (machine.initramfs(), "")]
+
+
+def elf_without_note():
+	"""An x86-64 executable with one segment at 16 MiB and no note."""
+	code = b"\xf4\xeb\xfd" + bytes(4093)
+	offset, address = 4096, 16 << 20
+	ident = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+	header = EHDR.pack(ident, 2, 62, 1, address, EHDR.size, 0, 0,
+			   EHDR.size, PHDR.size, 1, 0, 0, 0)
+	segment = PHDR.pack(1, 5, offset, address, address, len(code),
+			    len(code), 4096)
+	path = folder() / "elf-without-note"
+	path.write_bytes((header + segment).ljust(offset, b"\0") + code)
+	return [(path, ""), (machine.initramfs(), "")]

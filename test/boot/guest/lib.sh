@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+#
+# What /init and the scenarios share. Result lines for the judges begin with
+#   T: pass NAME detail   T: fail NAME detail   one step's result
+#   L: KEY text           facts: BARs, memory map, vector tables, lists
+#   K: text               kernel messages since /init began
+#   H: NAME               the guest waits for a line on its console
+#   T: done               the scenario is over
+
+pass()
+{
+	echo "T: pass $*"
+}
+
+fail()
+{
+	echo "T: fail $*"
+}
+
+# check NAME DETAIL COMMAND...: pass when the command succeeds.
+check()
+{
+	local name=$1 detail=$2
+	shift 2
+	if "$@"; then
+		pass "$name" "$detail"
+	else
+		fail "$name" "$detail"
+	fi
+}
+
+cmdline_value()
+{
+	tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p" | tail -n 1
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	local tries=$(($1 * 10))
+	shift
+	while ! "$@" 2>/dev/null; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
+# hold NAME: stands still until the judge sends a line.
+hold()
+{
+	local line
+	echo "H: $1"
+	read -r line </dev/console
+}
+
+kernel_log()
+{
+	dmesg | sed '1,/taproot-init: start/d;s/^/K: /'
+}
+
+finish()
+{
+	if [ -n "$scenario" ]; then
+		kernel_log
+		echo "T: done"
+	fi
+	# The last characters may still be on their way through the UART.
+	sleep 1
+	poweroff -f
+	sleep 60
+}
+
+# The first PCI function with this vendor:device, as 0000:00:00.0.
+bdf_of()
+{
+	lspci -D -n -d "$1" | cut -d' ' -f1 | head -n 1
+}
+
+start_nvme()
+{
+	modprobe nvme
+	wait_for 60 [ -b /dev/nvme0n1 ]
+}
+
+start_network()
+{
+	modprobe igb
+	wait_for 30 [ -e /sys/class/net/eth0 ] || return 1
+	ip link set lo up
+	ip link set eth0 up
+	ip addr add 10.0.2.15/24 dev eth0
+	wait_for 60 grep -q 1 /sys/class/net/eth0/carrier
+}
+
+bar0_of()
+{
+	sed -n '1s/ .*//p' "/sys/bus/pci/devices/$1/resource"
+}
+
+# Sum over all processors of one interrupt's line in /proc/interrupts.
+interrupt_counts()
+{
+	awk -v want="$1" '$0 ~ want {
+		n = 0
+		for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) {
+			n += $i
+		}
+		print n, $NF
+	}' /proc/interrupts
+}

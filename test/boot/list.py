@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""
+The boot tests, as data. Fields, all but the name optional:
+
+  scenario  what /init runs in the hardware domain (test/boot/guest/scenario)
+  args      added to the kernel command line
+  options   the hypervisor's options
+  cpu, smp  the processor model and count, where not lane A's
+  modules   multiboot modules in place of kernel and initramfs (fixtures.py)
+  expect    patterns each of which some console line must match, once; or
+            (pattern, count)
+  forbid    patterns no console line may match, besides FORBID_ALWAYS
+  judge     a module judge_NAME: during(run) while the guest holds, after(run)
+            when QEMU has ended; both yield failures
+  type      (pattern, line): when the pattern is seen, the line is typed
+  end       poweroff: QEMU must end by itself because the guest powered off
+            reset: the machine is reset and runs on; stopped when all is seen
+            stop: stopped when all is seen (a refusal halts)
+  bare      the scenario makes sense on the bare machine (--bare)
+  timeout   seconds
+
+The letters are those of the boot tests in the project's first issue.
+"""
+
+OPTIONS = "console=com1 loglvl=info noreboot"
+
+FORBID_ALWAYS = [
+	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
+	r"timeout", r"nobody cared", r"Tx Unit Hang",
+	r"(?i)taproot.*panic",
+]
+
+# The hypervisor's first line.
+BANNER = r"(?i)taproot \d|Taproot .*hypervisor|taproot:.*version"
+
+TESTS = [
+	# (a) init is reached, the machine powers itself off.
+	dict(name="boot", scenario="boot", bare=True,
+	     expect=[r"T: pass init"]),
+
+	# The console in the other direction.
+	dict(name="console-input", scenario="console", bare=True,
+	     type=(r"H: console", "taproot reads"),
+	     expect=[r"T: pass console-input"]),
+
+	# (b), (e): the disk by DMA and MSI-X.
+	dict(name="nvme", scenario="nvme", bare=True, judges=["disk", "irq"],
+	     expect=[r"T: pass nvme-disk", r"T: pass nvme-write"]),
+
+	# (c), (e): the NIC by DMA and MSI-X.
+	dict(name="igb-ping", scenario="network", bare=True, judges=["irq"],
+	     expect=[r"T: pass igb-link", r"T: pass igb-ping"]),
+
+	# (d) the same devices and BARs as bare.
+	dict(name="inventory", scenario="inventory", judges=["inventory"],
+	     expect=[r"T: pass drivers"]),
+
+	# (f) a BAR moved, with decode off and on.
+	dict(name="edu-bar-move", scenario="edu-move", bare=True,
+	     expect=[r"T: pass edu-home", r"T: pass edu-off",
+		     r"T: pass edu-moved ", r"T: pass edu-left ",
+		     r"T: pass edu-moved-decoding", r"T: pass edu-left-decoding",
+		     r"T: pass edu-back"]),
+
+	# (g) judged from outside.
+	dict(name="outside", scenario="outside", judges=["outside"],
+	     expect=[r"T: pass outside"]),
+
+	# (h) 100,000 interrupts, none lost, none too many.
+	dict(name="edu-msi", scenario="edu-irq", args="count=100000",
+	     bare=True, timeout=300,
+	     expect=[r"T: pass edu-interrupts raised 100000 handled 100000",
+		     r"T: pass edu-dma"]),
+	dict(name="edu-intx", scenario="edu-irq", args="count=10000 intx=1",
+	     bare=True, timeout=300,
+	     expect=[r"T: pass edu-interrupts raised 10000 handled 10000",
+		     r"T: pass edu-dma"]),
+
+	# (i) a reset asked for by the hardware domain.
+	dict(name="reboot", scenario="reboot", end="reset",
+	     options="console=com1 loglvl=info",
+	     expect=[(BANNER, 2), r"T: pass reboot"]),
+
+	# (j) refusals: one line that says what is missing and what to do.
+	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
+	     expect=[r"(?i)SVM.*(processor|firmware|CPU|enable)"]),
+	dict(name="refuse-no-npt", cpu="EPYC,+svm,-npt,+x2apic", end="stop",
+	     expect=[r"(?i)nested paging.*(processor|CPU)"]),
+	dict(name="refuse-no-module", modules="no_modules", end="stop",
+	     expect=[r"(?i)no kernel.*module"]),
+	dict(name="refuse-bzimage", modules="bzimage", end="stop",
+	     expect=[r"(?i)bzImage.*taproot-vmlinux"]),
+	dict(name="refuse-not-elf", modules="not_elf", end="stop",
+	     expect=[r"(?i)not an? .*ELF"]),
+	dict(name="refuse-no-pvh-note", modules="elf_without_note", end="stop",
+	     expect=[r"(?i)PVH.*note"]),
+]

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""
+All tests: the hosted ones first, then the boot tests side by side, then one
+line with the totals.
+
+  main.py [--list] [--bare] [--jobs N] [NAME or GLOB]...
+
+Names are hosted/... and boot/...; a name without a slash is a boot test's.
+The exit status is 0 when nothing failed.
+
+Not supported: choosing single hosted tests to be run (make check runs all of
+them; a glob chooses which are counted).
+"""
+import argparse
+import concurrent.futures
+import fnmatch
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+# pylint: disable=wrong-import-position
+import case
+import hosted
+import list as tests
+import machine
+
+TAIL = 25
+
+
+class Totals:
+	def __init__(self):
+		self.count = {"pass": 0, "fail": 0, "skip": 0}
+
+	def add(self, verdict, name, detail="", log=None):
+		self.count[verdict] += 1
+		print("%s %s%s" % (verdict, name, ": " + detail if detail else ""))
+		if verdict == "fail" and log and Path(log).exists():
+			text = Path(log).read_text(errors="replace")
+			print("     log: %s" % log)
+			for line in text.splitlines()[-TAIL:]:
+				print("     | " + line)
+		sys.stdout.flush()
+
+	def line(self):
+		return "%d passed, %d failed, %d skipped" % (
+			self.count["pass"], self.count["fail"],
+			self.count["skip"])
+
+
+def arguments():
+	p = argparse.ArgumentParser(prog="taproot-test",
+		description="Runs Taproot's tests.")
+	p.add_argument("names", nargs="*", metavar="NAME",
+		help="name or glob: hosted/*, boot/*, nvme, refuse-*")
+	p.add_argument("--list", action="store_true",
+		help="list the tests and run none")
+	p.add_argument("--bare", action="store_true",
+		help="the boot scenarios without Taproot, where that makes "
+		"sense: proves the scenarios themselves")
+	p.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 4),
+		help="boot tests at a time (as many as processors, at most 4)")
+	return p.parse_args()
+
+
+def chosen(name, globs):
+	return not globs or any(
+		fnmatch.fnmatch(name, g if "/" in g else "boot/" + g)
+		for g in globs)
+
+
+def wants_hosted(args):
+	return not args.bare and (not args.names or any(
+		g.startswith("hosted") or g.startswith("*") and "/" in g
+		for g in args.names))
+
+
+def run_hosted(args, logs, totals):
+	print("==> hosted tests (make check)", flush=True)
+	results, log = hosted.execute(logs)
+	shown = False
+	for verdict, name, reason in results:
+		if chosen(name, args.names):
+			totals.add(verdict, name, reason,
+				   None if shown else log)
+			shown = shown or verdict == "fail"
+
+
+def run_boot(args, logs, totals):
+	selected = [t for t in tests.TESTS
+		    if chosen("boot/" + t["name"], args.names)]
+	if args.bare:
+		selected = [t for t in selected if t.get("bare")]
+	if not selected:
+		return
+	print("==> boot tests, %d at a time" % args.jobs, flush=True)
+	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+		jobs = {pool.submit(case.execute, t, logs, args.bare): t
+			for t in selected}
+		for job in concurrent.futures.as_completed(jobs):
+			failures, seconds, log = job.result()
+			name = "boot/" + jobs[job]["name"]
+			if failures:
+				totals.add("fail", name, "; ".join(failures), log)
+			else:
+				totals.add("pass", name, "%.0f s" % seconds)
+
+
+def show_list():
+	for _, name, _ in hosted.read_results():
+		print(name)
+	for test in tests.TESTS:
+		print("boot/" + test["name"])
+
+
+def main():
+	args = arguments()
+	if args.list:
+		show_list()
+		return 0
+	logs = machine.BUILD / "test-logs"
+	case.clear_logs(logs)
+	totals = Totals()
+	if wants_hosted(args):
+		run_hosted(args, logs, totals)
+	run_boot(args, logs, totals)
+	print(totals.line())
+	return 1 if totals.count["fail"] else 0
+
+
+if __name__ == "__main__":
+	sys.exit(main())

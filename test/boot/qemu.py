@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""
+One QEMU process under test: its console as lines, its QMP socket, its log
+file, and a deadline that nothing outlives.
+
+The console is QEMU's stdin and stdout. Lines are kept without their carriage
+returns and terminal escapes; the log file has each with its arrival time.
+
+Not supported: more than one console (a second serial port goes to a file).
+"""
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+import qmp
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|\r")
+
+
+class Timeout(Exception):
+	pass
+
+
+class Vm:
+	def __init__(self, argv, log_path, timeout):
+		self.start = time.monotonic()
+		self.deadline = self.start + timeout
+		self.lines = []
+		self.changed = threading.Condition()
+		self.closed = False
+		self.folder = tempfile.mkdtemp(prefix="taproot-")
+		path = self.folder + "/qmp"
+		argv = argv + ["-qmp", "unix:%s,server=on,wait=off" % path]
+		self.log = open(log_path, "w", encoding="utf-8")
+		self.log.write("# %s\n" % " ".join(argv))
+		self.process = subprocess.Popen(
+			argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+			stderr=subprocess.STDOUT)
+		self.reader = threading.Thread(target=self._read, daemon=True)
+		self.reader.start()
+		self.qmp = qmp.Qmp(path)
+
+	def _read(self):
+		for raw in self.process.stdout:
+			text = raw.decode("utf-8", "replace").rstrip("\n")
+			text = ESCAPES.sub("", text)
+			self.log.write("%8.2f %s\n" %
+				       (time.monotonic() - self.start, text))
+			self.log.flush()
+			if text.startswith("qemu-system-x86_64: warning: TCG"):
+				continue
+			with self.changed:
+				self.lines.append(text)
+				self.changed.notify_all()
+		with self.changed:
+			self.closed = True
+			self.changed.notify_all()
+
+	def text(self):
+		with self.changed:
+			return "\n".join(self.lines)
+
+	def count(self, pattern):
+		with self.changed:
+			return sum(1 for s in self.lines
+				   if re.search(pattern, s))
+
+	def wait_for(self, pattern, times=1):
+		"""True when seen, False when QEMU ended first; or Timeout."""
+		with self.changed:
+			while True:
+				seen = sum(1 for s in self.lines
+					   if re.search(pattern, s))
+				if seen >= times:
+					return True
+				if self.closed:
+					return False
+				left = self.deadline - time.monotonic()
+				if left <= 0:
+					raise Timeout()
+				self.changed.wait(left)
+
+	def wait_end(self):
+		"""Waits for QEMU to end by itself; returns its status."""
+		with self.changed:
+			while not self.closed:
+				left = self.deadline - time.monotonic()
+				if left <= 0:
+					raise Timeout()
+				self.changed.wait(left)
+		self.qmp.drain()
+		return self.process.wait(timeout=30)
+
+	def type_line(self, line):
+		self.process.stdin.write((line + "\n").encode())
+		self.process.stdin.flush()
+
+	def stop(self):
+		"""Ends QEMU if it still runs; the log is complete afterwards."""
+		if self.process.poll() is None:
+			self.process.kill()
+		self.process.wait()
+		self.reader.join(timeout=10)
+		self.qmp.close()
+		self.process.stdin.close()
+		self.log.close()
+		shutil.rmtree(self.folder, ignore_errors=True)
