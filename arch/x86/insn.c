@@ -14,22 +14,25 @@
 
 #include <taproot/insn.h>
 
+#define INLINE static inline __attribute__((always_inline))
+
 /* What the opcode tables say about an opcode; 0: unsupported, length unknown */
-#define A_MODRM		0x0001	/* a ModRM byte follows */
-#define A_LOAD		0x0002	/* supported, memory to register */
-#define A_STORE		0x0004	/* supported, register or immediate to memory */
-#define A_BYTE		0x0008	/* 8-bit memory operand, else operand size */
-#define A_WORD		0x0010	/* 16-bit memory operand */
-#define A_EXTEND	0x0020	/* destination has the operand size */
-#define A_SIGNED	0x0040	/* the extension is by sign */
-#define A_IMM8		0x0080
-#define A_IMMZ		0x0100	/* 16 or 32 bits by operand size */
-#define A_MOFFS		0x0200	/* absolute offset of address size, reg is rAX */
-#define A_GROUP0	0x0400	/* ModRM.reg must be 0 */
-#define A_GROUP3	0x0800	/* an immediate only for ModRM.reg 0 and 1 */
-#define A_SINGLE	0x1000	/* unsupported, nothing follows the opcode */
+#define A_SIZE		0x000f	/* memory operand's bytes; 0: the operand size */
+#define A_MODRM		0x0010	/* a ModRM byte follows */
+#define A_IMM8		0x0020
+#define A_IMMZ		0x0040	/* 16 or 32 bits by operand size */
+#define A_MOFFS		0x0080	/* absolute offset of address size, reg is rAX */
+#define A_GROUP0	0x0100	/* ModRM.reg must be 0 */
+#define A_GROUP3	0x0200	/* an immediate only for ModRM.reg 0 and 1 */
+#define A_EXTEND	0x0400	/* destination has the operand size */
+#define A_SIGNED	0x0800	/* the extension is by sign */
+#define A_MOVSXD	0x1000	/* 64-bit code: MOVSXD; else ARPL, unsupported */
 #define A_PREFIX	0x2000
-#define A_MOVSXD	0x4000	/* 64-bit code: MOVSXD; else ARPL, unsupported */
+#define A_SINGLE	0x2001	/* unsupported, nothing follows the opcode */
+#define A_KIND_SHIFT	14	/* enum insn_kind; INSN_NONE: unsupported */
+#define A_LOAD		(INSN_LOAD << A_KIND_SHIFT)
+#define A_STORE		(INSN_STORE << A_KIND_SHIFT)
+#define A_TAIL		(A_IMM8 | A_IMMZ | A_MOFFS)
 
 /* Short names that keep the tables in rows of 16 */
 #define M	A_MODRM
@@ -37,31 +40,34 @@
 #define MZ	(A_MODRM | A_IMMZ)
 #define S	A_SINGLE
 #define P	A_PREFIX
-#define LDB	(A_MODRM | A_LOAD | A_BYTE)
+#define LDB	(A_MODRM | A_LOAD | 1)
 #define LDV	(A_MODRM | A_LOAD)
-#define STB	(A_MODRM | A_STORE | A_BYTE)
+#define STB	(A_MODRM | A_STORE | 1)
 #define STV	(A_MODRM | A_STORE)
-#define LOB	(A_MOFFS | A_LOAD | A_BYTE)
+#define LOB	(A_MOFFS | A_LOAD | 1)
 #define LOV	(A_MOFFS | A_LOAD)
-#define SOB	(A_MOFFS | A_STORE | A_BYTE)
+#define SOB	(A_MOFFS | A_STORE | 1)
 #define SOV	(A_MOFFS | A_STORE)
 #define SIB8	(STB | A_GROUP0 | A_IMM8)
 #define SIZ	(STV | A_GROUP0 | A_IMMZ)
 #define G3B	(MB | A_GROUP3)
 #define G3Z	(MZ | A_GROUP3)
-#define SXD	(LDV | A_EXTEND | A_SIGNED | A_MOVSXD)
+#define SXD	(LDV | A_EXTEND | A_SIGNED | A_MOVSXD | 4)
 #define ZXB	(LDB | A_EXTEND)
-#define ZXW	(A_MODRM | A_LOAD | A_WORD | A_EXTEND)
+#define ZXW	(A_MODRM | A_LOAD | A_EXTEND | 2)
 #define SXB	(ZXB | A_SIGNED)
 #define SXW	(ZXW | A_SIGNED)
 
-/* APMv3 table A-1. REX (40-4F) is dealt with before the lookup. */
+/*
+ * APMv3 table A-1. Rows 40 and the P are what note_prefix() must see; in 16 and
+ * 32-bit code 40-4F are INC and DEC, without a memory operand.
+ */
 static const uint16_t map_primary[256] = {
 	/* 00 */ M, M, M, M, 0, 0, 0, 0, M, M, M, M, 0, 0, 0, 0,
 	/* 10 */ M, M, M, M, 0, 0, 0, 0, M, M, M, M, 0, 0, 0, 0,
 	/* 20 */ M, M, M, M, 0, 0, P, 0, M, M, M, M, 0, 0, P, 0,
 	/* 30 */ M, M, M, M, 0, 0, P, 0, M, M, M, M, 0, 0, P, 0,
-	/* 40 */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	/* 40 */ P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P,
 	/* 50 */ S, S, S, S, S, S, S, S, S, S, S, S, S, S, S, S,
 	/* 60 */ 0, 0, 0, SXD, P, P, P, P, 0, MZ, 0, MB, S, S, S, S,
 	/* 70 */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -80,7 +86,7 @@ static const uint16_t map_secondary[256] = {
 	/* 00 */ M, M, M, M, 0, 0, 0, 0, 0, 0, 0, 0, 0, M, 0, MB,
 	/* 10 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
 	/* 20 */ 0, 0, 0, 0, 0, 0, 0, 0, M, M, M, M, M, M, M, M,
-	/* 30 */ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	/* 30 */ 0, 0, 0, 0, 0, 0, 0, 0, M, 0, MB, 0, 0, 0, 0, 0,
 	/* 40 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
 	/* 50 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
 	/* 60 */ M, M, M, M, M, M, M, M, M, M, M, M, M, M, M, M,
@@ -101,251 +107,262 @@ static const uint16_t map_secondary[256] = {
 #undef S
 #undef P
 
-#define REX_W 0x8
-#define REX_R 0x4
-#define REX_X 0x2
-#define REX_B 0x1
+/* REX bits (APMv3 1.2.7) and, above them, what else prefixes say. */
+#define REX_B		0x01
+#define REX_X		0x02
+#define REX_R		0x04
+#define REX_W		0x08
+#define REX_PRESENT	0x40
+#define REX_BITS	0xff
+#define PFX_OPERAND	0x100	/* 66 */
+#define PFX_ADDRESS	0x200	/* 67 */
+#define PFX_BLOCKING	0x400	/* F0, F2 or F3 */
 
-enum { GPR_BX = 3, GPR_SP = 4, GPR_BP = 5, GPR_SI = 6, GPR_DI = 7 };
-
-/* Base and index of 16-bit addressing by ModRM.rm (APMv3 table A-33). */
-static const uint8_t base16[8] = {
-	GPR_BX, GPR_BX, GPR_BP, GPR_BP, GPR_SI, GPR_DI, GPR_BP, GPR_BX,
+/* Operand size in bytes by mode / 32, by 66 and REX.W (APMv3 table 1-2). */
+static const uint8_t operand_sizes[3][2][2] = {
+	{ { 2, 2 }, { 4, 4 } },
+	{ { 4, 4 }, { 2, 2 } },
+	{ { 4, 8 }, { 2, 8 } },
 };
-static const uint8_t index16[8] = {
-	GPR_SI, GPR_DI, GPR_SI, GPR_DI, INSN_REG_NONE, INSN_REG_NONE,
-	INSN_REG_NONE, INSN_REG_NONE,
+
+/* Address size in bytes by mode / 32 and 67 (APMv3 table 1-3). */
+static const uint8_t address_sizes[3][2] = { { 2, 4 }, { 4, 2 }, { 8, 4 } };
+
+/*
+ * How ModRM forms an address. SIB and the absolute form replace the base;
+ * REX.B leaves INSN_REG_NONE as it is.
+ */
+struct form {
+	uint8_t base;
+	uint8_t index;
+	uint8_t disp_size;
+	uint8_t special;		/* enum form_special */
 };
 
-/* The state of one decode; pos never passes limit. */
+enum form_special { FORM_PLAIN = 0, FORM_SIB, FORM_RIP, FORM_REGISTER };
+
+#define NO INSN_REG_NONE
+#define BX 3
+#define SP 4
+#define BP 5
+#define SI 6
+#define DI 7
+
+#define FORMS16(disp) \
+	{ BX, SI, disp, 0 }, { BX, DI, disp, 0 }, { BP, SI, disp, 0 }, \
+	{ BP, DI, disp, 0 }, { SI, NO, disp, 0 }, { DI, NO, disp, 0 }, \
+	{ BP, NO, disp, 0 }, { BX, NO, disp, 0 }
+#define FORMS32(disp) \
+	{ 0, NO, disp, 0 }, { 1, NO, disp, 0 }, { 2, NO, disp, 0 }, \
+	{ BX, NO, disp, 0 }, { NO, NO, disp, FORM_SIB }, \
+	{ BP, NO, disp, 0 }, { SI, NO, disp, 0 }, { DI, NO, disp, 0 }
+#define FORM_R { NO, NO, 0, FORM_REGISTER }
+#define FORMS_R FORM_R, FORM_R, FORM_R, FORM_R, FORM_R, FORM_R, FORM_R, FORM_R
+
+/* By ModRM.mod * 8 + ModRM.rm (APMv3 table A-33). */
+static const struct form forms16[32] = {
+	{ BX, SI, 0, 0 }, { BX, DI, 0, 0 }, { BP, SI, 0, 0 },
+	{ BP, DI, 0, 0 }, { SI, NO, 0, 0 }, { DI, NO, 0, 0 },
+	{ NO, NO, 2, 0 }, { BX, NO, 0, 0 },
+	FORMS16(1), FORMS16(2), FORMS_R,
+};
+
+/* The same for 32 and 64-bit addressing (APMv3 table A-34, 1.7). */
+static const struct form forms32[32] = {
+	{ 0, NO, 0, 0 }, { 1, NO, 0, 0 }, { 2, NO, 0, 0 },
+	{ BX, NO, 0, 0 }, { NO, NO, 0, FORM_SIB },
+	{ NO, NO, 4, FORM_RIP }, { SI, NO, 0, 0 }, { DI, NO, 0, 0 },
+	FORMS32(1), FORMS32(4), FORMS_R,
+};
+
+/*
+ * The state of one decode; at never passes end. It is meant to live in
+ * registers, for which every function that takes it must be inlined.
+ */
 struct decoder {
-	const uint8_t *bytes;
-	unsigned int pos;
-	unsigned int limit;
-	unsigned int mode;
-	unsigned int rex;		/* 0, or 40-4F */
-	unsigned int operand_size;	/* 2, 4 or 8 */
-	unsigned int address_size;	/* 2, 4 or 8 */
-	unsigned int modrm;
-	uint8_t segment;		/* INSN_REG_NONE: no override */
-	bool operand_prefix;		/* 66 */
-	bool address_prefix;		/* 67 */
-	bool blocking_prefix;		/* F0, F2 or F3 */
+	const uint8_t *at;
+	const uint8_t *end;
+	unsigned int mode;		/* 16, 32 or 64 */
+	unsigned int prefixes;		/* REX and PFX_* */
+	unsigned int segment;		/* INSN_REG_NONE: no override */
+	unsigned int operand_size;
+	unsigned int address_size;
+	unsigned int modrm;		/* 0 where there is none */
 };
 
-static bool take_byte(struct decoder *d, unsigned int *byte)
+INLINE bool take_byte(struct decoder *d, unsigned int *byte)
 {
-	if (d->pos >= d->limit) {
+	if (d->at == d->end) {
 		return false;
 	}
-	*byte = d->bytes[d->pos++];
+	*byte = *d->at++;
 	return true;
 }
 
 /* Take a little-endian number of 0, 1, 2, 4 or 8 bytes, sign-extended. */
-static bool take_signed(struct decoder *d, unsigned int size, int64_t *value)
+INLINE bool take_signed(struct decoder *d, unsigned int size, int64_t *value)
 {
-	const uint8_t *from = d->bytes + d->pos;
+	const uint8_t *from = d->at;
 	int32_t dword;
 	int16_t word;
 
-	if (size > d->limit - d->pos) {
+	if (size == 0) {
+		return true;
+	}
+	if (size > (size_t)(d->end - from)) {
 		return false;
 	}
-	d->pos += size;
-	switch (size) {
-	case 0:
-		*value = 0;
-		break;
-	case 1:
+	d->at += size;
+	if (size == 1) {
 		*value = (int8_t)from[0];
-		break;
-	case 2:
-		__builtin_memcpy(&word, from, sizeof(word));
-		*value = word;
-		break;
-	case 4:
+	} else if (size == 4) {
 		__builtin_memcpy(&dword, from, sizeof(dword));
 		*value = dword;
-		break;
-	default:
+	} else if (size == 2) {
+		__builtin_memcpy(&word, from, sizeof(word));
+		*value = word;
+	} else {
 		__builtin_memcpy(value, from, sizeof(*value));
-		break;
 	}
 	return true;
 }
 
-static void note_prefix(struct decoder *d, unsigned int byte)
+/*
+ * Take note of a prefix; false: in this mode it is an opcode (INC, DEC). A REX
+ * counts only right before the opcode, so each prefix, another REX too, undoes
+ * the one before it (APMv3 1.2.7).
+ */
+INLINE bool note_prefix(struct decoder *d, unsigned int byte)
 {
+	d->prefixes &= ~REX_BITS;
 	switch (byte) {
 	case 0x26: case 0x2e: case 0x36: case 0x3e:
 		/* 64-bit code ignores these four (APMv3 1.2.4) */
 		if (d->mode != 64) {
 			d->segment = (byte >> 3) & 3;
 		}
-		break;
+		return true;
 	case 0x64: case 0x65:
 		d->segment = byte & 7;
-		break;
+		return true;
 	case 0x66:
-		d->operand_prefix = true;
-		break;
+		d->prefixes |= PFX_OPERAND;
+		return true;
 	case 0x67:
-		d->address_prefix = true;
-		break;
+		d->prefixes |= PFX_ADDRESS;
+		return true;
+	case 0xf0: case 0xf2: case 0xf3:
+		d->prefixes |= PFX_BLOCKING;
+		return true;
 	default:
-		d->blocking_prefix = true;
-		break;
+		d->prefixes |= byte;
+		return d->mode == 64;
 	}
 }
 
 /*
- * Take prefixes and the first opcode byte. A REX counts only right before the
- * opcode: any prefix after it, another REX too, undoes it (APMv3 1.2.7).
+ * Take prefixes and opcode and say what the opcode is: INSN_OK with *attr, or
+ * how the decode ends.
  */
-static bool take_prefixes(struct decoder *d, unsigned int *opcode)
+INLINE enum insn_status take_opcode(struct decoder *d, unsigned int *attr)
 {
-	bool wide = d->mode != 16;
+	unsigned int opcode;
 
 	for (;;) {
-		if (!take_byte(d, opcode)) {
-			return false;
+		if (!take_byte(d, &opcode)) {
+			return INSN_TRUNCATED;
 		}
-		if (d->mode == 64 && (*opcode & 0xf0) == 0x40) {
-			d->rex = *opcode;
-		} else if (map_primary[*opcode] & A_PREFIX) {
-			d->rex = 0;
-			note_prefix(d, *opcode);
-		} else {
+		*attr = map_primary[opcode];
+		if (*attr != A_PREFIX) {
 			break;
 		}
-	}
-
-	d->operand_size = wide != d->operand_prefix ? 4 : 2;
-	d->address_size = wide != d->address_prefix ? 4 : 2;
-	if (d->mode == 64) {
-		if (d->rex & REX_W) {
-			d->operand_size = 8;
+		if (!note_prefix(d, opcode)) {
+			return INSN_UNSUPPORTED;
 		}
-		d->address_size = d->address_prefix ? 4 : 8;
 	}
-	return true;
+	if (opcode == 0x0f) {
+		if (!take_byte(d, &opcode)) {
+			return INSN_TRUNCATED;
+		}
+		*attr = map_secondary[opcode];
+		/* Both maps are uniform: ModRM, and 3A has an immediate byte */
+		if ((opcode == 0x38 || opcode == 0x3a) &&
+		    !take_byte(d, &opcode)) {
+			return INSN_TRUNCATED;
+		}
+	}
+	return *attr ? INSN_OK : INSN_UNSUPPORTED;
 }
 
-/* Take the opcode bytes after the first and say what the opcode is. */
-static bool take_opcode(struct decoder *d, unsigned int opcode,
-			unsigned int *attr)
+/* The SIB byte (APMv3 1.4.3, tables ). */
+INLINE bool take_sib(struct decoder *d, unsigned int *base,
+		     unsigned int *disp_size, struct insn *out)
 {
-	unsigned int last;
+	unsigned int sib, index;
 
-	if (opcode != 0x0f) {
-		*attr = map_primary[opcode];
-		return true;
-	}
-	if (!take_byte(d, &opcode)) {
+	if (!take_byte(d, &sib)) {
 		return false;
 	}
-	*attr = map_secondary[opcode];
-	if (opcode == 0x38 || opcode == 0x3a) {
-		/* Both maps are uniform: ModRM, and 3A has an immediate byte */
-		*attr = A_MODRM | (opcode == 0x3a ? A_IMM8 : 0);
-		return take_byte(d, &last);
+	index = ((sib >> 3) & 7) | (d->prefixes & REX_X) << 2;
+	if (index != SP) {
+		out->index = index;
+		out->scale = sib >> 6;
+	}
+	if ((sib & 7) == BP && d->modrm < 0x40) {
+		*disp_size = 4;
+	} else {
+		*base = sib & 7;
 	}
 	return true;
 }
 
-/* The memory operand of 16-bit addressing (APMv3 1.4.3, table A-33). */
-static bool take_address16(struct decoder *d, struct insn *out)
+/* ModRM, SIB and displacement. */
+INLINE bool take_modrm(struct decoder *d, struct insn *out)
 {
-	static const uint8_t disp_size[4] = { 0, 1, 2, 0 };
-	unsigned int mod = d->modrm >> 6;
-	unsigned int rm = d->modrm & 7;
-
-	if (mod == 0 && rm == 6) {
-		return take_signed(d, 2, &out->disp);
-	}
-	if (mod != 3) {
-		out->base = base16[rm];
-		out->index = index16[rm];
-	}
-	return take_signed(d, disp_size[mod], &out->disp);
-}
-
-/* The memory operand of 32 and 64-bit addressing (APMv3 1.4.2-1.4.4, 1.7). */
-static bool take_address(struct decoder *d, struct insn *out)
-{
-	static const uint8_t disp_size[4] = { 0, 1, 4, 0 };
-	unsigned int mod = d->modrm >> 6;
-	unsigned int low = d->modrm & 7;
-	unsigned int size = disp_size[mod];
-	bool has_sib = low == 4;
-	unsigned int sib;
-
-	if (mod == 3) {
-		return true;
-	}
-	if (has_sib) {
-		unsigned int index;
-
-		if (!take_byte(d, &sib)) {
-			return false;
-		}
-		low = sib & 7;
-		index = ((sib >> 3) & 7) | (d->rex & REX_X ? 8 : 0);
-		if (index != GPR_SP) {
-			out->index = index;
-			out->scale = sib >> 6;
-		}
-	}
-	if (mod == 0 && low == 5) {
-		out->rip_relative = !has_sib && d->mode == 64;
-		size = 4;
-	} else {
-		out->base = low | (d->rex & REX_B ? 8 : 0);
-	}
-	return take_signed(d, size, &out->disp);
-}
-
-static bool take_modrm(struct decoder *d, struct insn *out)
-{
-	bool ok;
+	unsigned int base, disp_size, row;
+	const struct form *form;
 
 	if (!take_byte(d, &d->modrm)) {
 		return false;
 	}
-	ok = d->address_size == 2 ? take_address16(d, out)
-				  : take_address(d, out);
-	if (out->base == GPR_SP || out->base == GPR_BP) {
+	row = ((d->modrm >> 3) & 0x18) | (d->modrm & 7);
+	form = d->address_size == 2 ? &forms16[row] : &forms32[row];
+	base = form->base;
+	disp_size = form->disp_size;
+	out->index = form->index;
+	if (form->special == FORM_SIB) {
+		if (!take_sib(d, &base, &disp_size, out)) {
+			return false;
+		}
+	} else if (form->special == FORM_RIP) {
+		out->rip_relative = d->mode == 64;
+	}
+	base |= (d->prefixes & REX_B) << 3;
+	out->base = base;
+	if ((base & ~1U) == SP) {
 		out->segment = INSN_SS;
 	}
-	return ok;
+	return take_signed(d, disp_size, &out->disp);
 }
 
-/* A0-A3: the offset stands in the instruction, zero-extended. */
-static bool take_moffs(struct decoder *d, struct insn *out)
+/* The offset of A0-A3 (zero-extended) or the immediate. */
+INLINE bool take_tail(struct decoder *d, unsigned int attr, struct insn *out)
 {
-	if (!take_signed(d, d->address_size, &out->disp)) {
-		return false;
-	}
-	if (d->address_size < 8) {
-		out->disp &= (1ULL << (8 * d->address_size)) - 1;
-	}
-	return true;
-}
-
-static bool take_immediate(struct decoder *d, unsigned int attr,
-			   struct insn *out)
-{
-	unsigned int size = 1;
+	unsigned int size = d->operand_size == 2 ? 2 : 4;
+	unsigned int unused = 64 - 8 * d->address_size;
 	int64_t imm;
 
-	if ((attr & A_GROUP3) && ((d->modrm >> 3) & 7) > 1) {
+	if (attr & A_MOFFS) {
+		if (!take_signed(d, d->address_size, &out->disp)) {
+			return false;
+		}
+		out->disp = (int64_t)((uint64_t)out->disp << unused >> unused);
 		return true;
 	}
-	if (attr & A_IMMZ) {
-		size = d->operand_size == 2 ? 2 : 4;
+	if ((attr & A_GROUP3) && (d->modrm & 0x38) > 0x08) {
+		return true;
 	}
-	if (!take_signed(d, size, &imm)) {
+	if (!take_signed(d, attr & A_IMM8 ? 1 : size, &imm)) {
 		return false;
 	}
 	out->imm = (uint64_t)imm;
@@ -353,103 +370,131 @@ static bool take_immediate(struct decoder *d, unsigned int attr,
 	return true;
 }
 
-/* The data register; without REX, 4-7 are AH-BH for bytes (APMv3 2.3.1.2). */
-static void set_register(const struct decoder *d, struct insn *out)
+/* All bytes are taken: is it one of ours? */
+INLINE enum insn_status judge(const struct decoder *d, unsigned int attr)
 {
-	unsigned int reg = ((d->modrm >> 3) & 7) | (d->rex & REX_R ? 8 : 0);
-	unsigned int width = out->kind == INSN_LOAD ? out->dest_size
-						    : out->size;
-
-	out->high_byte = width == 1 && !d->rex && reg >= 4;
-	out->reg = out->high_byte ? reg - 4 : reg;
-}
-
-/* All bytes are taken: is it one of ours, and what does it do? */
-static enum insn_status classify(const struct decoder *d, unsigned int attr,
-				 struct insn *out)
-{
-	out->length = d->pos;
-	if (!(attr & (A_LOAD | A_STORE)) || d->blocking_prefix) {
+	if (!(attr >> A_KIND_SHIFT) || (d->prefixes & PFX_BLOCKING)) {
 		return INSN_UNSUPPORTED;
 	}
-	if (attr & A_MODRM) {
-		if ((attr & A_GROUP0) && (d->modrm & 0x38)) {
-			/* C6 F8 and C7 F8 are XABORT and XBEGIN */
-			return d->modrm == 0xf8 ? INSN_UNSUPPORTED
-						: INSN_INVALID;
-		}
-		if (d->modrm >= 0xc0) {
-			return INSN_UNSUPPORTED;
-		}
+	if ((attr & A_GROUP0) && (d->modrm & 0x38)) {
+		/* C6 F8 and C7 F8 are XABORT and XBEGIN */
+		return d->modrm == 0xf8 ? INSN_UNSUPPORTED : INSN_INVALID;
+	}
+	if (d->modrm >= 0xc0) {
+		return INSN_UNSUPPORTED;
 	}
 	if ((attr & A_MOVSXD) && (d->mode != 64 || d->operand_size == 2)) {
 		return INSN_UNSUPPORTED;
 	}
+	return INSN_OK;
+}
 
-	out->kind = attr & A_LOAD ? INSN_LOAD : INSN_STORE;
-	out->size = attr & A_BYTE ? 1 : attr & A_WORD ? 2 : d->operand_size;
-	out->dest_size = attr & A_EXTEND ? d->operand_size : out->size;
-	if (attr & A_MOVSXD) {
-		out->size = 4;
-	}
+/* What it does with which register. */
+INLINE void describe(const struct decoder *d, unsigned int attr,
+		     struct insn *out)
+{
+	unsigned int size = attr & A_SIZE;
+	unsigned int dest_size;
+
+	size = size ? size : d->operand_size;
+	dest_size = attr & A_EXTEND ? d->operand_size : size;
+	out->mode = d->mode;
+	out->kind = attr >> A_KIND_SHIFT;
+	out->size = size;
+	out->dest_size = dest_size;
 	out->sign_extend = attr & A_SIGNED;
 	out->address_size = d->address_size;
 	if (d->segment != INSN_REG_NONE) {
 		out->segment = d->segment;
 	}
-	set_register(d, out);
-	return INSN_OK;
+	if (!(attr & A_MODRM)) {
+		/* A0-A3 use rAX whatever REX.R says */
+		return;
+	}
+	out->reg = ((d->modrm >> 3) & 7) | (d->prefixes & REX_R) << 1;
+	/* Without REX, byte registers 4-7 are AH-BH (APMv1 3.1.2) */
+	if (dest_size == 1 && !(d->prefixes & REX_BITS) && out->reg >= SP) {
+		out->reg -= SP;
+		out->high_byte = true;
+	}
 }
 
-/* Take everything behind the opcode; false: the bytes do not suffice. */
-static bool take_operands(struct decoder *d, unsigned int attr,
-			  struct insn *out)
-{
-	if ((attr & A_MODRM) && !take_modrm(d, out)) {
-		return false;
-	}
-	if ((attr & A_MOFFS) && !take_moffs(d, out)) {
-		return false;
-	}
-	if (attr & (A_IMM8 | A_IMMZ)) {
-		return take_immediate(d, attr, out);
-	}
-	return true;
-}
-
+/* Not inlined, so that a hit in the cache does not save its registers. */
+__attribute__((noinline))
 enum insn_status insn_decode(const uint8_t *bytes, unsigned int len,
 			     unsigned int mode, struct insn *out)
 {
 	struct decoder d = {
-		.bytes = bytes,
-		.limit = len < INSN_LENGTH_MAX ? len : INSN_LENGTH_MAX,
+		.at = bytes,
+		.end = bytes + (len < INSN_LENGTH_MAX ? len : INSN_LENGTH_MAX),
 		.mode = mode,
 		.segment = INSN_REG_NONE,
 	};
-	/* With 15 bytes at hand, a missing one is one too many */
-	enum insn_status overrun = len < INSN_LENGTH_MAX ? INSN_TRUNCATED
-							 : INSN_INVALID;
-	unsigned int opcode, attr;
+	enum insn_status status;
+	unsigned int attr;
 
 	*out = (struct insn){
-		.mode = mode,
 		.segment = INSN_DS,
 		.base = INSN_REG_NONE,
 		.index = INSN_REG_NONE,
 	};
-	if (mode != 16 && mode != 32 && mode != 64) {
+	if (mode != 64 && mode != 32 && mode != 16) {
 		return INSN_INVALID;
 	}
-	if (!take_prefixes(&d, &opcode) || !take_opcode(&d, opcode, &attr)) {
-		return overrun;
+	status = take_opcode(&d, &attr);
+	if (status == INSN_UNSUPPORTED) {
+		return status;
 	}
-	if (!attr) {
-		return INSN_UNSUPPORTED;
+	if (status == INSN_OK) {
+		d.operand_size = operand_sizes[mode / 32]
+					      [!!(d.prefixes & PFX_OPERAND)]
+					      [!!(d.prefixes & REX_W)];
+		d.address_size = address_sizes[mode / 32]
+					      [!!(d.prefixes & PFX_ADDRESS)];
+		if (((attr & A_MODRM) && !take_modrm(&d, out)) ||
+		    ((attr & A_TAIL) && !take_tail(&d, attr, out))) {
+			status = INSN_TRUNCATED;
+		}
 	}
-	if (!take_operands(&d, attr, out)) {
-		return overrun;
+	if (status != INSN_OK) {
+		/* With 15 bytes at hand, a missing one is one too many */
+		return len < INSN_LENGTH_MAX ? INSN_TRUNCATED : INSN_INVALID;
 	}
-	return classify(&d, attr, out);
+	out->length = d.at - bytes;
+	status = judge(&d, attr);
+	if (status == INSN_OK) {
+		describe(&d, attr, out);
+	}
+	return status;
+}
+
+enum insn_status insn_decode_cached(struct insn_cache *cache,
+				    const uint8_t *bytes, unsigned int len,
+				    unsigned int mode,
+				    const struct insn **out)
+{
+	struct insn_cache_entry *entry;
+	enum insn_status status;
+	uint64_t key[2];
+
+	if (len < sizeof(key)) {
+		*out = &cache->uncached;
+		return insn_decode(bytes, len, mode, &cache->uncached);
+	}
+	__builtin_memcpy(key, bytes, sizeof(key));
+	/* Fibonacci hashing; the first 8 bytes tell accessors apart */
+	entry = &cache->entries[key[0] * 0x9e3779b97f4a7c15 >>
+				(64 - INSN_CACHE_SHIFT)];
+	*out = &entry->insn;
+	if (entry->bytes[0] == key[0] && entry->bytes[1] == key[1] &&
+	    entry->insn.mode == mode && entry->insn.kind != INSN_NONE) {
+		return INSN_OK;
+	}
+	/* Whatever is not INSN_OK leaves INSN_NONE, an empty entry */
+	status = insn_decode(bytes, len, mode, &entry->insn);
+	entry->bytes[0] = key[0];
+	entry->bytes[1] = key[1];
+	return status;
 }
 
 static uint64_t mask_of(unsigned int size)

@@ -84,6 +84,33 @@ enum insn_status insn_decode(const uint8_t *bytes, unsigned int len,
 			     unsigned int mode, struct insn *out);
 
 /*
+ * Instructions decoded lately, one table per vCPU, so that a driver's accessor
+ * is decoded once. An entry is found by the instruction's own bytes and not by
+ * its address: decoding is a pure function of them, so nothing ever makes an
+ * entry stale, whatever the guest does to its code. All zero is empty.
+ */
+#define INSN_CACHE_SHIFT 4
+
+struct insn_cache_entry {
+	uint64_t bytes[2];
+	struct insn insn;		/* kind INSN_NONE: empty */
+};
+
+struct insn_cache {
+	struct insn uncached;		/* what had too few bytes for an entry */
+	struct insn_cache_entry entries[1 << INSN_CACHE_SHIFT];
+};
+
+/*
+ * As insn_decode(), with *out valid until the next call with the same cache.
+ * Fewer than 16 bytes, and what is not INSN_OK, are decoded each time.
+ */
+enum insn_status insn_decode_cached(struct insn_cache *cache,
+				    const uint8_t *bytes, unsigned int len,
+				    unsigned int mode,
+				    const struct insn **out);
+
+/*
  * The linear address of the memory operand. gpr[] is in hardware order (rax,
  * rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8...), rip is the address of this
  * instruction and segbase[] is indexed by enum insn_segment; 64-bit code uses
