@@ -468,33 +468,39 @@ enum insn_status insn_decode(const uint8_t *bytes, unsigned int len,
 	return status;
 }
 
+/* Fill an entry; whatever is not INSN_OK leaves INSN_NONE, an empty one. */
+static __attribute__((noinline))
+enum insn_status fill_entry(struct insn_cache_entry *entry,
+			    const uint8_t *bytes, unsigned int len,
+			    unsigned int mode)
+{
+	__builtin_memcpy(entry->bytes, bytes, sizeof(entry->bytes));
+	return insn_decode(bytes, len, mode, &entry->insn);
+}
+
 enum insn_status insn_decode_cached(struct insn_cache *cache,
 				    const uint8_t *bytes, unsigned int len,
 				    unsigned int mode,
 				    const struct insn **out)
 {
 	struct insn_cache_entry *entry;
-	enum insn_status status;
-	uint64_t key[2];
+	uint64_t low, high;
 
-	if (len < sizeof(key)) {
+	if (len < sizeof(entry->bytes)) {
 		*out = &cache->uncached;
 		return insn_decode(bytes, len, mode, &cache->uncached);
 	}
-	__builtin_memcpy(key, bytes, sizeof(key));
+	__builtin_memcpy(&low, bytes, sizeof(low));
+	__builtin_memcpy(&high, bytes + sizeof(low), sizeof(high));
 	/* Fibonacci hashing; the first 8 bytes tell accessors apart */
-	entry = &cache->entries[key[0] * 0x9e3779b97f4a7c15 >>
+	entry = &cache->entries[low * 0x9e3779b97f4a7c15 >>
 				(64 - INSN_CACHE_SHIFT)];
 	*out = &entry->insn;
-	if (entry->bytes[0] == key[0] && entry->bytes[1] == key[1] &&
+	if (entry->bytes[0] == low && entry->bytes[1] == high &&
 	    entry->insn.mode == mode && entry->insn.kind != INSN_NONE) {
 		return INSN_OK;
 	}
-	/* Whatever is not INSN_OK leaves INSN_NONE, an empty entry */
-	status = insn_decode(bytes, len, mode, &entry->insn);
-	entry->bytes[0] = key[0];
-	entry->bytes[1] = key[1];
-	return status;
+	return fill_entry(entry, bytes, len, mode);
 }
 
 static uint64_t mask_of(unsigned int size)

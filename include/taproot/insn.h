@@ -94,6 +94,7 @@ enum insn_status insn_decode(const uint8_t *bytes, unsigned int len,
 struct insn_cache_entry {
 	uint64_t bytes[2];
 	struct insn insn;		/* kind INSN_NONE: empty */
+	uint64_t unused[2];		/* a power of two: indexed by a shift */
 };
 
 struct insn_cache {
