@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Second-level page tables as a radix tree of 512-entry tables (APMv2 15.25.5;
+ * SDM 3C 28.3.2; VT-d 4.1 9.8): map by the largest pages, split, unmap, walk.
+ *
+ * Level 0 tables hold 4 KiB leaves, level 1 tables 2 MiB leaves, level 2
+ * tables 1 GiB leaves. An entry is written once, whole, so that a processor
+ * that walks the tables meanwhile sees the old or the new one.
+ *
+ * Deliberately not supported: accessed and dirty bits, per-page permissions
+ * other than write.
+ */
+#include <taproot/arch.h>
+#include <taproot/errno.h>
+#include <taproot/heap.h>
+#include <taproot/log.h>
+#include <taproot/nested.h>
+#include <taproot/panic.h>
+#include <taproot/string.h>
+
+#define ENTRIES     512u
+#define LEVELS_MAX  5
+#define LEVEL_LARGE 2 /* the highest level that may hold leaves */
+
+static uint64_t level_size(unsigned level)
+{
+	return PAGE_SIZE << (9 * level);
+}
+
+static unsigned level_index(uint64_t a, unsigned level)
+{
+	return (a >> (PAGE_SHIFT + 9 * level)) & (ENTRIES - 1);
+}
+
+static uint64_t tree_size(const struct nested *n)
+{
+	return level_size(n->format.levels);
+}
+
+static bool present(const struct nested *n, uint64_t entry)
+{
+	return entry & n->format.present_mask;
+}
+
+static bool is_leaf(const struct nested *n, uint64_t entry, unsigned level)
+{
+	return level == 0 || (level <= LEVEL_LARGE && (entry & n->format.large_bit));
+}
+
+static uint64_t *table_of(const struct nested *n, uint64_t entry)
+{
+	return arch_hpa_to_va(hpa(entry & n->format.address_mask));
+}
+
+static void entry_write(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+/* ---- the reserve: free pages linked through their first word, otherwise zero ---- */
+
+static void reserve_put(struct nested *n, void *page)
+{
+	*(void **)page = n->reserve;
+	n->reserve = page;
+	n->reserve_count++;
+}
+
+static uint64_t *table_take(struct nested *n)
+{
+	void *page = n->reserve;
+
+	if (!page) {
+		return NULL;
+	}
+	n->reserve = *(void **)page;
+	*(void **)page = NULL;
+	n->reserve_count--;
+	n->table_pages++;
+	return page;
+}
+
+/* The table must be all zero. */
+static void table_give(struct nested *n, uint64_t *table)
+{
+	n->table_pages--;
+	reserve_put(n, table);
+}
+
+int nested_refill(struct nested *n, uint32_t pages)
+{
+	while (n->reserve_count < pages) {
+		void *page = page_alloc();
+
+		if (!page) {
+			return -ENOMEM;
+		}
+		reserve_put(n, page);
+	}
+	return 0;
+}
+
+int nested_init(struct nested *n, const struct nested_format *format)
+{
+	ASSERT(format->levels > LEVEL_LARGE && format->levels <= LEVELS_MAX);
+	memset(n, 0, sizeof(*n));
+	n->format = *format;
+	n->root = page_alloc();
+	if (!n->root) {
+		return -ENOMEM;
+	}
+	n->root_hpa = arch_va_to_hpa(n->root);
+	n->table_pages = 1;
+	return 0;
+}
+
+/* Free every table below `table`, which lies at `level`, and leave it all zero. */
+static void clear_below(struct nested *n, uint64_t *table, unsigned level)
+{
+	uint64_t *stack[LEVELS_MAX];
+	unsigned at[LEVELS_MAX] = {0};
+	unsigned low = level;
+
+	stack[level] = table;
+	for (;;) {
+		uint64_t *entry = &stack[low][at[low]];
+
+		if (at[low] == ENTRIES) {
+			if (low == level) {
+				return;
+			}
+			table_give(n, stack[low]);
+			low++;
+			at[low]++;
+			continue;
+		}
+		if (present(n, *entry) && !is_leaf(n, *entry, low)) {
+			uint64_t *child = table_of(n, *entry);
+
+			*entry = 0;
+			low--;
+			stack[low] = child;
+			at[low] = 0;
+			continue;
+		}
+		*entry = 0;
+		at[low]++;
+	}
+}
+
+void nested_destroy(struct nested *n)
+{
+	clear_below(n, n->root, n->format.levels - 1);
+	page_free(n->root);
+	while (n->reserve) {
+		void *page = n->reserve;
+
+		n->reserve = *(void **)page;
+		page_free(page);
+	}
+	memset(n, 0, sizeof(*n));
+}
+
+/* Replace an entry of a table at `level` by `value`, freeing the tables it led to. */
+static void entry_replace(struct nested *n, uint64_t *entry, unsigned level, uint64_t value)
+{
+	uint64_t old = *entry;
+
+	entry_write(entry, value);
+	if (present(n, old) && !is_leaf(n, old, level)) {
+		uint64_t *child = table_of(n, old);
+
+		clear_below(n, child, level - 1);
+		table_give(n, child);
+	}
+}
+
+/*
+ * Make `entry` of a table at `level` lead to a table: an empty one, or one that
+ * maps what the superpage there mapped. NULL: the reserve is used up.
+ */
+static uint64_t *entry_descend(struct nested *n, uint64_t *entry, unsigned level)
+{
+	uint64_t old = *entry;
+	uint64_t *child;
+
+	if (present(n, old) && !is_leaf(n, old, level)) {
+		return table_of(n, old);
+	}
+	child = table_take(n);
+	if (!child) {
+		return NULL;
+	}
+	if (present(n, old)) {
+		uint64_t leaf = level == 1 ? old & ~n->format.large_bit : old;
+
+		for (unsigned i = 0; i < ENTRIES; i++) {
+			child[i] = leaf + i * level_size(level - 1);
+		}
+	}
+	entry_write(entry, arch_va_to_hpa(child).v | n->format.table_bits);
+	return child;
+}
+
+/* The level of the largest leaf that may begin at gpa -> hpa with `size` to go. */
+static unsigned largest_level(const struct nested *n, uint64_t gpa, uint64_t hpa, uint64_t size)
+{
+	unsigned level = n->format.has_1g ? 2 : 1;
+
+	while (level > 0 && (((gpa | hpa) & (level_size(level) - 1)) || size < level_size(level))) {
+		level--;
+	}
+	return level;
+}
+
+int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, enum nested_cache cache,
+	       bool writable, uint64_t *done)
+{
+	uint64_t bits = n->format.leaf_bits | n->format.cache_bits[cache];
+	uint64_t at = 0;
+
+	ASSERT(((gpa.v | hpa.v | size) & (PAGE_SIZE - 1)) == 0);
+	ASSERT(size <= tree_size(n) && gpa.v <= tree_size(n) - size);
+	if (!writable) {
+		bits &= ~n->format.write_bit;
+	}
+	while (at < size) {
+		unsigned target = largest_level(n, gpa.v + at, hpa.v + at, size - at);
+		uint64_t leaf = bits | (target ? n->format.large_bit : 0);
+		uint64_t step = level_size(target);
+		uint64_t *table = n->root;
+
+		for (unsigned l = n->format.levels - 1; l > target && table; l--) {
+			table = entry_descend(n, &table[level_index(gpa.v + at, l)], l);
+		}
+		if (!table) {
+			break;
+		}
+		/* Go on in this table: a larger leaf can begin only at its end. */
+		for (unsigned i = level_index(gpa.v + at, target); i < ENTRIES && size - at >= step;
+		     i++) {
+			entry_replace(n, &table[i], target, (hpa.v + at) | leaf);
+			at += step;
+		}
+	}
+	if (done) {
+		*done = at;
+	}
+	return at < size ? -ENOMEM : 0;
+}
+
+static bool table_empty(const uint64_t *table)
+{
+	for (unsigned i = 0; i < ENTRIES; i += 8) {
+		const uint64_t *e = &table[i];
+
+		if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Free the tables on the way to `a` that are empty. */
+static void prune(struct nested *n, uint64_t a)
+{
+	uint64_t *path[LEVELS_MAX];
+	unsigned top = n->format.levels - 1;
+	unsigned l = top;
+
+	path[top] = n->root;
+	while (l > 0) {
+		uint64_t entry = path[l][level_index(a, l)];
+
+		if (!present(n, entry) || is_leaf(n, entry, l)) {
+			break;
+		}
+		path[--l] = table_of(n, entry);
+	}
+	for (; l < top && table_empty(path[l]); l++) {
+		entry_write(&path[l + 1][level_index(a, l + 1)], 0);
+		table_give(n, path[l]);
+	}
+}
+
+int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size)
+{
+	uint64_t at = gpa.v;
+	uint64_t end = gpa.v + size;
+	int rc = 0;
+
+	ASSERT(((gpa.v | size) & (PAGE_SIZE - 1)) == 0);
+	ASSERT(size <= tree_size(n) && gpa.v <= tree_size(n) - size);
+	while (at < end) {
+		uint64_t *table = n->root;
+		uint64_t next = at;
+
+		for (unsigned l = n->format.levels - 1; next == at; l--) {
+			uint64_t *entry = &table[level_index(at, l)];
+			uint64_t base = ALIGN_DOWN(at, level_size(l));
+			bool whole = base == at && end - at >= level_size(l);
+
+			if (present(n, *entry) && !whole) {
+				table = entry_descend(n, entry, l);
+				if (table) {
+					continue;
+				}
+				rc = -ENOMEM;
+			}
+			if (present(n, *entry)) {
+				entry_replace(n, entry, l, 0);
+			}
+			next = base + level_size(l);
+		}
+		at = next;
+	}
+	if (size) {
+		prune(n, gpa.v);
+		prune(n, end - 1);
+	}
+	return rc;
+}
+
+bool nested_next(const struct nested *n, gpa_t from, struct nested_leaf *leaf)
+{
+	uint64_t at = from.v;
+
+	while (at < tree_size(n)) {
+		const uint64_t *table = n->root;
+
+		for (unsigned l = n->format.levels - 1;; l--) {
+			uint64_t entry = table[level_index(at, l)];
+			uint64_t base = ALIGN_DOWN(at, level_size(l));
+
+			if (!present(n, entry)) {
+				at = base + level_size(l);
+				break;
+			}
+			if (is_leaf(n, entry, l)) {
+				leaf->gpa = gpa(base);
+				leaf->hpa = hpa(entry & n->format.address_mask);
+				leaf->size = level_size(l);
+				leaf->bits = entry & ~n->format.address_mask;
+				return true;
+			}
+			table = table_of(n, entry);
+		}
+	}
+	return false;
+}
+
+bool nested_lookup(const struct nested *n, gpa_t a, struct nested_leaf *leaf)
+{
+	const uint64_t *table = n->root;
+
+	if (a.v >= tree_size(n)) {
+		return false;
+	}
+	for (unsigned l = n->format.levels - 1;; l--) {
+		uint64_t entry = table[level_index(a.v, l)];
+
+		if (!present(n, entry)) {
+			return false;
+		}
+		if (is_leaf(n, entry, l)) {
+			leaf->gpa = gpa(ALIGN_DOWN(a.v, level_size(l)));
+			leaf->hpa = hpa(entry & n->format.address_mask);
+			leaf->size = level_size(l);
+			leaf->bits = entry & ~n->format.address_mask;
+			return true;
+		}
+		table = table_of(n, entry);
+	}
+}
+
+void nested_log(const struct nested *n)
+{
+	struct nested_leaf leaf, run = {.size = 0};
+	bool more = nested_next(n, gpa(0), &leaf);
+
+	log_info("nested: %s, %u table pages, %u in reserve", n->format.name, n->table_pages,
+		 n->reserve_count);
+	while (more || run.size) {
+		uint64_t leaf_bits = more ? leaf.bits & ~n->format.large_bit : 0;
+
+		if (more && run.size && run.gpa.v + run.size == leaf.gpa.v &&
+		    run.hpa.v + run.size == leaf.hpa.v && run.bits == leaf_bits) {
+			run.size += leaf.size;
+		} else {
+			if (run.size) {
+				log_info("nested: [%012lx, %012lx) -> %012lx bits %lx", run.gpa.v,
+					 run.gpa.v + run.size, run.hpa.v, run.bits);
+			}
+			run = leaf;
+			run.bits = leaf_bits;
+			run.size = more ? leaf.size : 0;
+		}
+		if (more) {
+			more = nested_next(n, gpa(leaf.gpa.v + leaf.size), &leaf);
+		}
+	}
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains, virtual processors and physical processors.
+ *
+ * struct domain: allocated at domain creation, freed at its end (later
+ * issue); fields are guarded as their comments say. The hardware domain has id 0.
+ */
+#ifndef TAPROOT_DOMAIN_H
+#define TAPROOT_DOMAIN_H
+
+#include <taproot/ioreq.h>
+#include <taproot/lock.h>
+#include <taproot/memmap.h>
+#include <taproot/uart.h>
+#include <taproot/vioapic.h>
+#include <taproot/vlapic.h>
+
+#define DOMAIN_VCPUS_MAX 256
+
+struct pci_root;
+struct domain_arch;
+struct vcpu_arch;
+
+/* How a domain ended. */
+enum domain_end { DOMAIN_RUNNING, DOMAIN_POWEROFF, DOMAIN_REBOOT, DOMAIN_CRASHED };
+
+struct vcpu {
+	struct domain *domain;
+	uint32_t id;
+	uint32_t cpu; /* processor it runs on */
+	struct vlapic lapic;
+	struct vcpu_arch *arch;
+	/*
+	 * Work to be done before the vCPU executes its next instruction, in
+	 * pieces when long: set by anybody, run by the run loop.
+	 */
+	int (*deferred)(struct vcpu *v); /* returns 0 when finished, -EAGAIN for another round */
+};
+
+struct domain {
+	uint16_t id;
+	bool hardware;          /* the hardware domain: unclaimed ports and config space are the machine's */
+	struct lock pci_lock;   /* config space state: writes, and reads of trapped registers */
+	struct lock mem_lock;   /* memmap changes and nested tables */
+	struct lock irq_lock;   /* IO-APICs, interrupt sources */
+	struct memmap memmap;   /* mem_lock for changes */
+	struct port_map ports;  /* changed at creation only */
+	struct vioapics ioapics; /* irq_lock */
+	struct pci_root *pci;   /* pci_lock */
+	struct uart uart;
+	struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
+	unsigned vcpu_count;
+	uint32_t end; /* enum domain_end, written once */
+	struct domain_arch *arch;
+};
+
+/* The hardware domain. */
+extern struct domain *hardware_domain;
+
+/* An empty domain with room for `ranges` memmap ranges. NULL: out of memory. */
+struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit, unsigned ranges);
+/* A vCPU with its virtual local APIC; `cpu` is where it runs. -ENOMEM, -ENOSPC. */
+int domain_add_vcpu(struct domain *d, uint32_t apic_id, unsigned cpu, bool x2apic) MUST_CHECK;
+
+struct frames;
+
+/* Less than this the hardware domain is never given: kernel, initrd and their unpacking. */
+#define HWDOM_MEM_MIN (128 * MIB)
+
+/*
+ * Lay out the hardware domain's address space from the machine's E820 (which
+ * may be unsorted, overlapping and unaligned) and hand out the RAM: the
+ * hypervisor keeps [ours_start, ours_end), the domain gets `dom0_mem` bytes of
+ * RAM (0: all), low addresses first, the rest stays free. `f` is filled with
+ * every frame of RAM and its owner. Returns 0; -EINVAL: the E820 has no RAM
+ * that could be used, -ENOSPC: memmap or `f` too small; the log says which.
+ */
+int hwdom_build_memmap(struct domain *d, const struct e820_entry *host, unsigned count,
+		       hpa_t ours_start, hpa_t ours_end, uint64_t dom0_mem,
+		       struct frames *f) MUST_CHECK;
+
+#endif

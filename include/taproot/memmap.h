@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memmap: the one authority over a domain's physical address space.
+ *
+ * A sorted array of typed ranges that covers the whole space [0, limit)
+ * without gaps or overlaps. Each range has a base type, given when the domain
+ * is built (RAM, reserved, ACPI, hole ...), and a type: the same, unless a
+ * claim (a BAR, a trapped page) lies over it. A released claim uncovers the
+ * base type again. Nested tables, E820, and later IOMMU tables, _CRS and MCFG
+ * are derived from it and from nothing else.
+ *
+ * A change is a transaction of several claims and releases: memmap_check()
+ * is pure, memmap_commit() cannot fail after it. Every commit raises the
+ * generation and hands the list of changes to arch_memmap_changed(). Who
+ * changes the map of a domain holds its mem_lock, also around check and commit.
+ *
+ * Neighbours that have become equal are joined when room is needed, not at
+ * each release: so a BAR whose decoding goes off and on costs the same however
+ * many ranges there are. Readers that want joined ranges join them.
+ *
+ * The hardware domain's memmap is identity: a range at gpa X is backed by hpa X.
+ */
+#ifndef TAPROOT_MEMMAP_H
+#define TAPROOT_MEMMAP_H
+
+#include <taproot/types.h>
+
+enum mem_type {
+	MEM_HOLE,     /* nothing decodes here as far as we know */
+	MEM_RAM,      /* the domain's RAM */
+	MEM_RESERVED, /* E820 type 2: firmware's; not mapped until touched */
+	MEM_ACPI,     /* E820 type 3, mapped */
+	MEM_NVS,      /* E820 type 4, mapped */
+	MEM_UNUSABLE, /* RAM of the machine that the domain was not given; E820 type 5 */
+	MEM_OURS,     /* the hypervisor's, never mapped, RESERVED in the E820 */
+	MEM_LOW,      /* the non-RAM of the first MiB and tables outside RAM: mapped, E820 RESERVED */
+	MEM_MMIO,     /* device memory mapped directly, uncached */
+	MEM_TRAP,     /* accesses reach a handler; not mapped */
+	MEM_DENY,     /* ours by address (IOMMU, local APIC of the machine ...): reads all ones */
+	MEM_OPEN,     /* a page of a hole or reserved range that the hardware domain touched: mapped, uncached */
+	MEM_TYPE_COUNT
+};
+
+/* A handler of trapped memory. Called without locks; offset is from the start of its claim. */
+struct mmio_ops {
+	const char *name;
+	/* len 1, 2, 4 or 8; the access does not leave the claim; it may be unaligned. */
+	uint64_t (*read)(void *ctx, uint64_t offset, unsigned len);
+	void (*write)(void *ctx, uint64_t offset, unsigned len, uint64_t value);
+};
+
+struct mem_range {
+	gpa_t start;
+	gpa_t end; /* exclusive */
+	uint8_t type;
+	uint8_t base;
+	sbdf_t owner;               /* of a claim; SBDF_NONE otherwise */
+	gpa_t claim;                /* where the claim begins (a range may be cut) */
+	const struct mmio_ops *ops; /* MEM_TRAP only */
+	void *ctx;
+};
+
+/* What a commit changed, in address order: [start, end) had type `from` and has `to` now. */
+struct memmap_change {
+	gpa_t start;
+	gpa_t end;
+	uint8_t from;
+	uint8_t to;
+};
+
+#define MEMMAP_CHANGES_MAX 32
+
+struct memmap {
+	struct domain *domain; /* who is told of changes; NULL: nobody (tests, drafts) */
+	struct mem_range *range;
+	unsigned count;
+	unsigned capacity;
+	uint64_t limit; /* end of the address space, 1 << physical address bits */
+	uint64_t generation;
+	unsigned opened; /* pages of type MEM_OPEN ever made */
+	/* The changes of the commit in progress; told in pieces when there are more. */
+	struct memmap_change change[MEMMAP_CHANGES_MAX];
+	unsigned change_count;
+};
+
+/* One step of a transaction. */
+enum memmap_step_kind { MEMMAP_CLAIM, MEMMAP_RELEASE };
+struct memmap_step {
+	enum memmap_step_kind kind;
+	enum mem_type type; /* claims: MEM_MMIO, MEM_TRAP or MEM_DENY */
+	gpa_t start;        /* page aligned */
+	uint64_t size;      /* pages, > 0 */
+	sbdf_t owner;
+	const struct mmio_ops *ops; /* MEM_TRAP: required */
+	void *ctx;
+};
+
+/* An empty map: one hole. `storage` has room for `capacity` ranges and stays the caller's. */
+void memmap_init(struct memmap *m, struct domain *d, struct mem_range *storage, unsigned capacity,
+		 uint64_t limit);
+
+/*
+ * Boot: set the base type of [start, end), whatever it was, claims excepted
+ * (-EBUSY over a claim, -ENOSPC when full, -EINVAL outside the map). Nobody is told.
+ */
+int memmap_set_base(struct memmap *m, gpa_t start, gpa_t end, enum mem_type type) MUST_CHECK;
+
+/* The range that holds `a`; NULL beyond the limit. O(log n), no lock needed by the owner's vCPU. */
+const struct mem_range *memmap_find(const struct memmap *m, gpa_t a);
+
+/* A claim (BAR, trapped page ...) lies over the base type. */
+bool memmap_is_claim(const struct mem_range *r);
+
+/*
+ * Would these steps, in this order, all succeed? 0; -EBUSY: a claim meets
+ * another claim, RAM, or memory of ours (`conflict` receives the range met,
+ * may be NULL); -ENOENT: a release that matches no claim of that start, size
+ * and owner; -ENOSPC: less room than two more ranges for each claim; -EINVAL:
+ * not page aligned, empty, outside the map, a type that cannot be claimed.
+ * Claims may lie over MEM_HOLE, MEM_RESERVED, MEM_LOW and several of them.
+ */
+int memmap_check(const struct memmap *m, const struct memmap_step *steps, unsigned count,
+		 struct mem_range *conflict) MUST_CHECK;
+
+/* Carry out steps that memmap_check() accepted, as one change. */
+void memmap_commit(struct memmap *m, const struct memmap_step *steps, unsigned count);
+
+/*
+ * The hardware domain touched the page that holds `a`: a page of a hole or
+ * reserved range becomes MEM_OPEN. -EBUSY: another type; -ENOSPC: too many
+ * pages were opened already (a quarter of the map's room).
+ */
+int memmap_open(struct memmap *m, gpa_t a) MUST_CHECK;
+
+/* An E820 entry as in PVH start_info's memmap table (hvm_memmap_table_entry). */
+struct e820_entry {
+	uint64_t start;
+	uint64_t size;
+	uint32_t type;
+	uint32_t reserved;
+};
+
+enum { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_UNUSABLE = 5 };
+
+/*
+ * The domain's E820 from the base types. Returns the number of entries, or
+ * -ENOSPC when `capacity` does not suffice.
+ */
+int memmap_build_e820(const struct memmap *m, struct e820_entry *out, unsigned capacity) MUST_CHECK;
+
+const char *memmap_type_name(enum mem_type type);
+/* Write the map to the log, a line a range. */
+void memmap_log(const struct memmap *m);
+
+#endif

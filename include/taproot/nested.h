@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nested page tables (second-level translation) of a domain, for every format
+ * that is a radix tree of 512-entry tables: AMD nested paging (APMv2 15.25),
+ * EPT (SDM 3C 28.3.2), VT-d second level (VT-d 4.1 9.8). The format is a
+ * const table of bits; walking, splitting and merging of superpages are here once.
+ *
+ * Flushing is the caller's: every function that may leave a stale translation says so.
+ */
+#ifndef TAPROOT_NESTED_H
+#define TAPROOT_NESTED_H
+
+#include <taproot/memmap.h>
+
+enum nested_cache { NESTED_WB, NESTED_UC };
+
+struct nested_format {
+	const char *name;
+	uint64_t table_bits;    /* in entries that point to a table */
+	uint64_t leaf_bits;     /* in every leaf: present, writable, user ... */
+	uint64_t large_bit;     /* in leaves above 4 KiB */
+	uint64_t present_mask;  /* an entry is present when any of these is set */
+	uint64_t write_bit;     /* taken out for read-only leaves */
+	uint64_t cache_bits[2]; /* by enum nested_cache, for leaves */
+	uint64_t address_mask;  /* bits of an entry that hold an address */
+	uint8_t levels;         /* 4 */
+	bool has_1g;            /* 1 GiB leaves allowed */
+};
+
+struct nested {
+	struct nested_format format;
+	uint64_t *root;
+	hpa_t root_hpa;
+	uint32_t table_pages; /* pages in use for tables, root included */
+	/* Pages set aside, so that a change on a trap path needs no allocation. */
+	void *reserve;
+	uint32_t reserve_count;
+};
+
+/* A new empty tree. -ENOMEM. */
+int nested_init(struct nested *n, const struct nested_format *format) MUST_CHECK;
+/* Free all tables. */
+void nested_destroy(struct nested *n);
+/* Keep at least `pages` pages in reserve; not for trap paths. -ENOMEM. */
+int nested_refill(struct nested *n, uint32_t pages) MUST_CHECK;
+
+/*
+ * Map [gpa, gpa + size) to [hpa, ...), page aligned, by the largest pages that
+ * alignment and format allow, replacing what was there. Returns 0, or -ENOMEM
+ * when the reserve is used up: then exactly the first *done bytes are mapped
+ * (`done` may be NULL). Needs a flush when something was replaced.
+ */
+int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, enum nested_cache cache,
+	       bool writable, uint64_t *done) MUST_CHECK;
+/*
+ * Unmap; splits superpages at the edges, frees tables that become empty. Needs
+ * a flush. Always takes away all of [gpa, gpa + size): when the reserve has
+ * no page for a split it takes away the whole superpage and returns -ENOMEM,
+ * and the neighbours' next access faults and maps them again.
+ */
+int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size) MUST_CHECK;
+
+/*
+ * Derive [start, end), rounded out to pages, from the memmap again: RAM, ACPI
+ * and NVS write-back, MEM_LOW, MEM_MMIO and MEM_OPEN uncached, all else
+ * unmapped; identity. Superpages around the changed part are formed again
+ * where the memmap is uniform. -ENOMEM: the reserve is used up; what should
+ * be unmapped is, some of what should be mapped may not be. A call for the
+ * same range after nested_refill() completes it. Needs a flush.
+ */
+int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end) MUST_CHECK;
+/* Does the tree say what the memmap says? False: `where` receives the first page that differs. */
+bool nested_matches(const struct nested *n, const struct memmap *m, gpa_t *where);
+
+/* Tables that one change of the memmap may need at its edges: the reserve to keep for each claim. */
+#define NESTED_PAGES_PER_CHANGE 6
+
+/* AMD nested paging, and the host's own long-mode format (APMv2 15.25.5, 5.3). */
+extern const struct nested_format nested_amd;
+
+/* One leaf of the tree. */
+struct nested_leaf {
+	gpa_t gpa;
+	hpa_t hpa;
+	uint64_t size;
+	uint64_t bits; /* the entry without its address */
+};
+/* The leaf that maps `a`; false when none does. */
+bool nested_lookup(const struct nested *n, gpa_t a, struct nested_leaf *leaf);
+/* The first leaf at or after `from`; false at the end. Adjacent leaves are not joined. */
+bool nested_next(const struct nested *n, gpa_t from, struct nested_leaf *leaf);
+/* Write the mappings to the log, adjacent ones of equal offset and bits joined. */
+void nested_log(const struct nested *n);
+
+#endif
