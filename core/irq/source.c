@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interrupt sources: binding to a vector of ours, the two mask states, and
+ * the way of an interrupt from the machine into a domain.
+ *
+ * The machine's mask is `guest_masked || host_masked || !bound`, always. A
+ * message that goes to another processor moves the source there: masked by
+ * us, programmed, opened again; the old vector stays ours until the next
+ * interrupt, because one may still be on its way to it (as in Linux and Xen:
+ * PCI 3.0 6.8.3.5 leaves in-flight messages to software).
+ *
+ * Deliberately not supported: several messages of one MSI capability as one
+ * block (each is a source with its own mask), remapped messages.
+ */
+#include <taproot/arch.h>
+#include <taproot/domain.h>
+#include <taproot/irq.h>
+#include <taproot/log.h>
+
+void irq_source_init(struct irq_source *src, const struct irq_source_ops *ops, enum irq_kind kind,
+		     struct domain *d, void *ctx, unsigned index)
+{
+	*src = (struct irq_source){
+		.ops = ops,
+		.domain = d,
+		.ctx = ctx,
+		.index = (uint16_t)index,
+		.kind = (uint8_t)kind,
+		.guest_masked = true,
+	};
+}
+
+static bool irq_source_open(const struct irq_source *src)
+{
+	return src->bound && !src->guest_masked && !src->host_masked;
+}
+
+/* Give back the vector an earlier re-route left behind. */
+static void irq_source_drop_old(struct irq_source *src)
+{
+	if (src->old_bound) {
+		src->old_bound = false;
+		arch_vector_free(src->old_cpu, src->old_vector);
+	}
+}
+
+static unsigned irq_source_target(const struct irq_source *src)
+{
+	if (!src->domain) {
+		return arch_cpu_this();
+	}
+	return irq_target_cpu(src->domain, src->msi_addr, src->msi_data);
+}
+
+/* Bind to a vector on `cpu`, or move there. The source is masked. */
+static bool irq_source_bind(struct irq_source *src, unsigned cpu)
+{
+	int vector = arch_vector_alloc(cpu, src);
+
+	if (vector < 0) {
+		log_guest("irq: no vector left on cpu %u for a source (kind %u, index %u): %s", cpu,
+			  src->kind, src->index, src->bound ? "not moved" : "stays masked");
+		return src->bound;
+	}
+	if (src->bound) {
+		irq_source_drop_old(src);
+		src->old_vector = src->vector;
+		src->old_cpu = src->cpu;
+		src->old_bound = true;
+	}
+	src->vector = (uint8_t)vector;
+	src->cpu = (uint16_t)cpu;
+	src->bound = true;
+	src->ops->route(src);
+	return true;
+}
+
+void irq_source_update(struct irq_source *src, bool guest_masked, uint64_t msi_addr,
+		       uint32_t msi_data)
+{
+	lock_acquire(&src->lock);
+	bool open = irq_source_open(src);
+	bool retarget = src->bound && (src->msi_addr != msi_addr || src->msi_data != msi_data);
+
+	src->guest_masked = guest_masked;
+	src->msi_addr = msi_addr;
+	src->msi_data = msi_data;
+	if (!guest_masked && (!src->bound || retarget)) {
+		unsigned cpu = irq_source_target(src);
+
+		if (!src->bound || cpu != src->cpu) {
+			if (open) {
+				src->ops->mask(src, true);
+				open = false;
+			}
+			(void)irq_source_bind(src, cpu);
+		}
+	}
+	if (open != irq_source_open(src)) {
+		src->ops->mask(src, open);
+	}
+	lock_release(&src->lock);
+}
+
+void irq_source_hold(struct irq_source *src, bool masked)
+{
+	lock_acquire(&src->lock);
+	bool open = irq_source_open(src);
+
+	src->host_masked = masked;
+	if (open != irq_source_open(src)) {
+		src->ops->mask(src, open);
+	}
+	lock_release(&src->lock);
+}
+
+void irq_source_restore(struct irq_source *src)
+{
+	lock_acquire(&src->lock);
+	src->ops->mask(src, true);
+	if (src->bound) {
+		src->ops->route(src);
+		if (irq_source_open(src)) {
+			src->ops->mask(src, false);
+		}
+	}
+	lock_release(&src->lock);
+}
+
+void irq_source_release(struct irq_source *src)
+{
+	lock_acquire(&src->lock);
+	if (src->bound) {
+		src->ops->mask(src, true);
+		src->bound = false;
+		arch_vector_free(src->cpu, src->vector);
+	}
+	irq_source_drop_old(src);
+	src->guest_masked = true;
+	lock_release(&src->lock);
+}
+
+void irq_source_fire(struct irq_source *src)
+{
+	lock_acquire(&src->lock);
+	uint64_t addr = src->msi_addr;
+	uint32_t data = src->msi_data;
+
+	src->fired++;
+	irq_source_drop_old(src);
+	lock_release(&src->lock);
+	/* Masked in between: it was under way, and a machine delivers it as well. */
+	if (src->ops->fire) {
+		src->ops->fire(src);
+	} else {
+		irq_deliver_msi(src->domain, addr, data);
+	}
+}
