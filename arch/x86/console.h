@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Console input and the hypervisor's keys. */
+#ifndef ARCH_X86_CONSOLE_H
+#define ARCH_X86_CONSOLE_H
+
+/* Once, before console_poll(); the hardware domain exists. */
+void console_input_init(void);
+/* Hand what has come in to whom it belongs; called when the serial port interrupts. */
+void console_poll(void);
+
+#endif

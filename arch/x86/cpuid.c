@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/*
+ * CPUID as the guest sees it (APMv3 appendix E, SDM 2A CPUID): the
+ * processor's own leaves through a table of masks; features that the hypervisor does
+ * not carry are hidden, topology names the virtual APIC id (which equals the
+ * physical one). The Xen leaves are hidden (abi=native).
+ */
+#include <taproot/arch.h>
+#include "hvm.h"
+
+#define HYPERVISOR_LEAF 0x40000000u
+
+/* One register of a leaf: bits to clear, then bits to set. */
+struct mask {
+	uint32_t leaf;
+	uint8_t subleaf_any; /* 1: every subleaf, 0: subleaf 0 */
+	uint32_t clear[4];   /* eax, ebx, ecx, edx */
+	uint32_t set[4];
+};
+
+#define ALL 0xffffffffu
+
+static const struct mask masks[] = {
+	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4) off; TSC deadline, hypervisor on. */
+	{1, 1, {0, 0, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 |
+			1u << 21 | 1u << 27, 1u << 7 | 1u << 14 | 1u << 22},
+	 {0, 0, 1u << 24 | 1u << 31, 0}},
+	{5, 1, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
+	{6, 1, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
+	/* TSC_ADJUST, SGX, RTM/HLE kept out; LA57, PKU, waitpkg, shadow stacks off. */
+	{7, 0, {0, 1u << 1 | 1u << 2, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 30,
+		1u << 18 | 1u << 19 | 1u << 20 | 1u << 30}, {0}},
+	{0xa, 1, {ALL, ALL, ALL, ALL}, {0}},            /* performance counters */
+	{0xf, 1, {ALL, ALL, ALL, ALL}, {0}},            /* platform QoS */
+	{0x10, 1, {ALL, ALL, ALL, ALL}, {0}},
+	{0x12, 1, {ALL, ALL, ALL, ALL}, {0}},           /* SGX */
+	{0x14, 1, {ALL, ALL, ALL, ALL}, {0}},           /* processor trace */
+	/* SVM, SKINIT, IBS, WDT, LWP, performance counters, MWAITX off. */
+	{0x80000001u, 1, {0, 0, 1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 |
+			1u << 24 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29, 0}, {0}},
+	{0x80000007u, 1, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
+	{0x80000008u, 1, {0, 1u << 4, 0, 0}, {0}},          /* RDPRU */
+	{0x8000000au, 1, {ALL, ALL, ALL, ALL}, {0}},        /* SVM */
+	{0x8000001bu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* IBS */
+	{0x8000001cu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* LWP */
+	{0x8000001fu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* memory encryption */
+	{0x80000020u, 1, {ALL, ALL, ALL, ALL}, {0}},
+	{0x80000022u, 1, {ALL, ALL, ALL, ALL}, {0}},
+};
+
+static void apply_mask(const struct mask *m, struct cpuid *r)
+{
+	r->eax = (r->eax & ~m->clear[0]) | m->set[0];
+	r->ebx = (r->ebx & ~m->clear[1]) | m->set[1];
+	r->ecx = (r->ecx & ~m->clear[2]) | m->set[2];
+	r->edx = (r->edx & ~m->clear[3]) | m->set[3];
+}
+
+static void hypervisor_leaf(uint32_t leaf, struct cpuid *out)
+{
+	*out = (struct cpuid){0, 0, 0, 0};
+	if (leaf == HYPERVISOR_LEAF) {
+		/* "TaprootTapro", the signature; no further leaf. */
+		*out = (struct cpuid){HYPERVISOR_LEAF, 0x72706154u, 0x54746f6fu, 0x6f727061u};
+	}
+}
+
+static void patch_topology(const struct vcpu *v, uint32_t leaf, struct cpuid *out)
+{
+	struct walk_state p;
+
+	switch (leaf) {
+	case 1:
+		out->ebx = (out->ebx & 0x00ffffffu) | v->lapic.id << 24;
+		hvm->paging(v, &p);
+		if (p.cr4 & CR4_OSXSAVE) {
+			out->ecx |= 1u << 27;
+		}
+		if (!(v->lapic.base_msr & APIC_BASE_ENABLE)) {
+			out->edx &= ~(1u << 9);
+		}
+		break;
+	case 0xb:
+	case 0x1f:
+		out->edx = v->lapic.id;
+		break;
+	case 0x8000001eu:
+		out->eax = v->lapic.id;
+		break;
+	default:
+		break;
+	}
+}
+
+void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
+{
+	if (leaf >> 16 == HYPERVISOR_LEAF >> 16) {
+		hypervisor_leaf(leaf, out);
+		return;
+	}
+	*out = cpuid(leaf, subleaf);
+	for (unsigned i = 0; i < ARRAY_SIZE(masks); i++) {
+		if (masks[i].leaf == leaf && (masks[i].subleaf_any || subleaf == 0)) {
+			apply_mask(&masks[i], out);
+			break;
+		}
+	}
+	patch_topology(v, leaf, out);
+}
+
+/* State components a guest may enable: x87, SSE, AVX, MPX, AVX-512 as the processor has them. */
+static uint64_t xcr0_allowed(void)
+{
+	struct cpuid r = cpuid(0xd, 0);
+
+	return ((uint64_t)r.edx << 32 | r.eax) & 0xff;
+}
+
+bool hvm_xsetbv(uint64_t value)
+{
+	const uint64_t avx512 = 7ull << 5, mpx = 3ull << 3;
+
+	if (!(cpuid(1, 0).ecx >> 26 & 1) || (value & ~xcr0_allowed()) || !(value & 1)) {
+		return false;
+	}
+	if ((value & 4) && !(value & 2)) {
+		return false;
+	}
+	if ((value & mpx) && (value & mpx) != mpx) {
+		return false;
+	}
+	if ((value & avx512) && ((value & avx512) != avx512 || !(value & 4))) {
+		return false;
+	}
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+	return true;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The architecture's side of domains: nested tables that follow the memmap,
+ * the shootdown of stale translations, kicks (the part of arch.h that needs
+ * hardware virtualization).
+ */
+#include <taproot/arch.h>
+#include <taproot/errno.h>
+#include <taproot/heap.h>
+#include <taproot/log.h>
+#include "cpu.h"
+#include "hvm.h"
+
+/* Table pages a burst of changes on trap paths may use before the next entry refills. */
+#define RESERVE_PAGES 48
+
+const struct hvm_ops *hvm = &svm_ops;
+
+int hvm_domain_init(struct domain *d)
+{
+	struct nested_format format = nested_amd;
+	int rc;
+
+	d->arch = heap_alloc(sizeof(*d->arch));
+	if (!d->arch) {
+		return -ENOMEM;
+	}
+	format.has_1g = format.has_1g && cpu_features.gib_pages;
+	rc = nested_init(&d->arch->npt, &format);
+	if (rc == 0) {
+		rc = nested_refill(&d->arch->npt, RESERVE_PAGES);
+	}
+	return rc ? rc : hvm->domain_init(d);
+}
+
+int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start)
+{
+	v->arch = heap_alloc(sizeof(*v->arch));
+	if (!v->arch) {
+		return -ENOMEM;
+	}
+	v->arch->rip = start->entry;
+	hvm_msr_init(v);
+	return hvm->vcpu_init(v, start);
+}
+
+void hvm_refill(struct domain *d)
+{
+	struct nested *n = &d->arch->npt;
+
+	if (n->reserve_count < RESERVE_PAGES / 2 && nested_refill(n, RESERVE_PAGES)) {
+		log_error("d%u: no memory for nested page tables (%u pages free)", d->id,
+			  (unsigned)page_free_count());
+	}
+}
+
+/*
+ * Make every vCPU of the domain forget its translations before this returns.
+ * A vCPU outside the guest flushes when it enters; one inside is kicked out.
+ * Processors that spin for a lock are outside, so a lock may be held here.
+ */
+static void shootdown(struct domain *d)
+{
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		struct vcpu *v = d->vcpu[i];
+
+		if (!v->arch) {
+			continue;
+		}
+		__atomic_store_n(&v->arch->flush, 1, __ATOMIC_SEQ_CST);
+		if (v->cpu == arch_cpu_this() ||
+		    !__atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
+			continue;
+		}
+		smp_kick(v->cpu);
+		while (__atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
+		       __atomic_load_n(&v->arch->flush, __ATOMIC_ACQUIRE)) {
+			cpu_pause();
+		}
+	}
+}
+
+void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
+{
+	if (!d->arch || !d->arch->npt.root) {
+		return; /* not built yet: derived as a whole later */
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (nested_sync(&d->arch->npt, &d->memmap, changes[i].start, changes[i].end)) {
+			log_error("d%u: nested tables behind the memory map at 0x%llx: mapped at "
+				  "the next access",
+				  d->id, (unsigned long long)changes[i].start.v);
+		}
+	}
+	shootdown(d);
+}
+
+void arch_vcpu_kick(struct vcpu *v)
+{
+	/* On its own processor a vCPU is outside the guest now, and looks before it enters. */
+	if (v->cpu != arch_cpu_this()) {
+		smp_kick(v->cpu);
+	}
+}
+
+void arch_domain_end(struct domain *d, unsigned reason)
+{
+	uint32_t running = DOMAIN_RUNNING;
+
+	if (__atomic_compare_exchange_n(&d->end, &running, reason, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST)) {
+		for (unsigned i = 0; i < d->vcpu_count; i++) {
+			arch_vcpu_kick(d->vcpu[i]);
+		}
+	}
+}
+
+void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		hvm->port_trap(d, (uint16_t)(first + i), trap);
+	}
+}

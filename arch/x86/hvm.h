@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hardware virtualization, vendor-neutral: the state of a vCPU that all exits
+ * share, and the table of operations that SVM provides and VMX will.
+ */
+#ifndef ARCH_X86_HVM_H
+#define ARCH_X86_HVM_H
+
+#include <taproot/domain.h>
+#include <taproot/nested.h>
+#include "walk.h"
+#include "x86.h"
+
+/* Hardware's register numbers (APMv3 table 1-10), the index into gpr[]. */
+enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
+
+#define HVM_MTRR_COUNT 96
+
+/* Exit causes, for the counters. */
+enum hvm_cause {
+	CAUSE_INTR,
+	CAUSE_NMI,
+	CAUSE_WINDOW,
+	CAUSE_CPUID,
+	CAUSE_HLT,
+	CAUSE_PORT,
+	CAUSE_MSR,
+	CAUSE_MMIO,
+	CAUSE_EXCEPTION,
+	CAUSE_OTHER,
+	CAUSE_COUNT
+};
+
+/* An exception waiting for the next entry. */
+struct hvm_exception {
+	bool valid;
+	bool has_error;
+	uint8_t vector;
+	uint32_t error;
+};
+
+/* Allocated with the vCPU, freed with it; used by the processor the vCPU runs on. */
+struct vcpu_arch {
+	uint64_t gpr[16]; /* RAX and RSP are filled in at every exit and written back at entry */
+	uint64_t rip;
+	struct hvm_exception exception;
+	bool nmi_masked;   /* from the delivery of an NMI to its IRET */
+	uint64_t pat;      /* IA32_PAT */
+	uint64_t tsc_offset;
+	struct {
+		uint64_t def_type, fixed[11], base[16], mask[16];
+		uint64_t cap;
+	} mtrr;            /* as the host's; the guest's writes are kept, without effect */
+	/* Shootdown: `flush` is set by anybody, `in_guest` by the vCPU's processor. */
+	uint32_t flush;
+	uint32_t in_guest;
+	uint32_t halted;
+	uint64_t exits[CAUSE_COUNT];
+	void *vendor;      /* the VMCB and what belongs to it */
+};
+
+struct domain_arch {
+	struct nested npt;
+	uint8_t *iopm;  /* I/O permission bitmap, 12 KiB */
+	uint8_t *msrpm; /* MSR permission bitmap, 8 KiB */
+};
+
+/* What starts a vCPU by the PVH entry point (Xen ABI, docs/misc/pvh.pandoc: 32-bit flat, paging off). */
+struct hvm_start {
+	uint64_t entry;
+	uint64_t start_info;
+};
+
+struct hvm_ops {
+	const char *name;
+	/* NULL, or why this processor cannot be used and what to do. */
+	const char *(*refusal)(void);
+	int (*cpu_enable)(void);
+	int (*domain_init)(struct domain *d);
+	int (*vcpu_init)(struct vcpu *v, const struct hvm_start *start);
+	/* Enter the guest until the next exit; events are taken up at entry. */
+	void (*enter)(struct vcpu *v);
+	/* Carry out what the last exit asks for. */
+	void (*handle_exit)(struct vcpu *v);
+	void (*paging)(const struct vcpu *v, struct walk_state *out);
+	/* 16, 32 or 64, the code segment's. */
+	unsigned (*code_mode)(const struct vcpu *v);
+	void (*segment_bases)(const struct vcpu *v, uint64_t base[6]);
+	/* The guest's EFER as it may see it, and a write of it; false: #GP. */
+	uint64_t (*efer)(const struct vcpu *v);
+	bool (*set_efer)(struct vcpu *v, uint64_t value);
+	void (*set_pat)(struct vcpu *v, uint64_t value);
+	void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
+	/* A port exits (true) or goes to the machine. */
+	void (*port_trap)(struct domain *d, uint16_t port, bool trap);
+	/* The vCPU's state for the crash report and the key handler. */
+	void (*log_state)(const struct vcpu *v);
+};
+
+extern const struct hvm_ops svm_ops;
+extern const struct hvm_ops *hvm;
+
+/* Skip the current instruction, `length` bytes long. */
+void hvm_skip(struct vcpu *v, unsigned length);
+/* Queue an exception; two become a double fault as APMv2 8.2.9 says, three shut down. */
+void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
+
+#define EXC_UD 6
+#define EXC_DF 8
+#define EXC_GP 13
+#define EXC_PF 14
+
+#define EFER_LMA  (1ull << 10)
+#define EFER_SVME (1ull << 12)
+
+/* cpuid.c: the guest's view of a leaf. */
+void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
+/* XSETBV of XCR0 by the guest; false: the value is not allowed, #GP. (APMv2 11.5.2) */
+bool hvm_xsetbv(uint64_t value);
+
+/* msr.c: false raises #GP(0). */
+bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+/* MSRs that the guest reads and writes without an exit. */
+bool hvm_msr_direct(uint32_t msr);
+void hvm_msr_init(struct vcpu *v);
+
+/* mmio.c: a data access to guest physical `a` that nothing maps. */
+void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk);
+
+/* guestmem.c: instruction bytes at CS:RIP; returns how many (0: not readable). */
+unsigned hvm_fetch(struct vcpu *v, uint64_t linear, uint8_t *buf, unsigned length);
+/* Host virtual address of the domain's RAM at `a` (to the end of its page), or NULL. */
+void *hvm_guest_ram(struct domain *d, gpa_t a);
+/* Linear to physical by the guest's own tables. False: not mapped. */
+bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
+
+/* hvm.c: a domain and its vCPUs on this architecture. -ENOMEM. */
+int hvm_domain_init(struct domain *d) MUST_CHECK;
+int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start) MUST_CHECK;
+/* Keep the nested tables' reserve filled; from the run loop, never from a trap. */
+void hvm_refill(struct domain *d);
+
+/* run.c: this processor runs `v` from now on. */
+NORETURN void hvm_run(struct vcpu *v);
+
+#endif

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Accesses of the guest to memory that the nested tables do not map
+ * (APMv2 15.25.6): the instruction is read, decoded and carried out by ioreq;
+ * or the page is one the hardware domain may have, and gets mapped.
+ *
+ * What instruction may touch a trapped page: doc/insn.md. Others raise #UD.
+ */
+#include <taproot/insn.h>
+#include <taproot/ioreq.h>
+#include <taproot/log.h>
+#include <taproot/string.h>
+#include "hvm.h"
+
+/* An access in terms of the guest's linear address space, at most two pages. */
+struct access {
+	uint64_t linear;
+	gpa_t first; /* where its first byte is */
+	unsigned len;
+};
+
+enum outcome { OUTCOME_DONE, OUTCOME_RETRY };
+
+/* A piece of an access that lies in one page. */
+static enum outcome read_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t *value)
+{
+	void *ram = hvm_guest_ram(v->domain, a);
+
+	*value = 0;
+	if (ram) {
+		memcpy(value, ram, len);
+		return OUTCOME_DONE;
+	}
+	/* PERFORM: the page is mapped now, the guest does the access itself. */
+	return ioreq_mmio_read(v->domain, a, len, value) == VERDICT_PERFORM ? OUTCOME_RETRY
+									      : OUTCOME_DONE;
+}
+
+static enum outcome write_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t value)
+{
+	void *ram = hvm_guest_ram(v->domain, a);
+
+	if (ram) {
+		memcpy(ram, &value, len);
+		return OUTCOME_DONE;
+	}
+	return ioreq_mmio_write(v->domain, a, len, value) == VERDICT_PERFORM ? OUTCOME_RETRY
+									       : OUTCOME_DONE;
+}
+
+/* Bytes of the access in its first page. */
+static unsigned first_part(const struct access *ac)
+{
+	return MIN(ac->len, (unsigned)(PAGE_SIZE - (ac->linear & 0xfff)));
+}
+
+static enum outcome access_read(struct vcpu *v, const struct access *ac, uint64_t *value)
+{
+	unsigned n = first_part(ac);
+	enum outcome o = read_piece(v, ac->first, n, value);
+	uint64_t rest;
+	gpa_t a;
+
+	if (o != OUTCOME_DONE || n == ac->len) {
+		return o;
+	}
+	if (!hvm_translate(v, ac->linear + n, &a)) {
+		return OUTCOME_RETRY; /* the processor finds the same and faults */
+	}
+	o = read_piece(v, a, ac->len - n, &rest);
+	*value |= rest << (8 * n);
+	return o;
+}
+
+static enum outcome access_write(struct vcpu *v, const struct access *ac, uint64_t value)
+{
+	unsigned n = first_part(ac);
+	enum outcome o;
+	gpa_t a;
+
+	if (n < ac->len && !hvm_translate(v, ac->linear + n, &a)) {
+		return OUTCOME_RETRY;
+	}
+	o = write_piece(v, ac->first, n, value & ones(n));
+	if (o != OUTCOME_DONE || n == ac->len) {
+		return o;
+	}
+	return write_piece(v, a, ac->len - n, value >> (8 * n));
+}
+
+/* Find where the access begins; the faulting address may be that of its second page. */
+static bool locate(struct vcpu *v, const struct insn *in, gpa_t fault, struct access *ac)
+{
+	uint64_t base[INSN_SEGMENT_COUNT];
+
+	hvm->segment_bases(v, base);
+	ac->linear = insn_effective_address(in, v->arch->gpr, v->arch->rip, base);
+	ac->len = in->size;
+	if ((ac->linear & 0xfff) == (fault.v & 0xfff)) {
+		ac->first = fault;
+		return true;
+	}
+	/* Only the second page of a crossing access can fault at another offset, its first byte. */
+	return (fault.v & 0xfff) == 0 && hvm_translate(v, ac->linear, &ac->first);
+}
+
+static void refuse_instruction(struct vcpu *v, gpa_t a, const uint8_t *bytes, unsigned n)
+{
+	uint8_t b[8] = {0};
+
+	memcpy(b, bytes, MIN(n, 8u));
+	log_guest("d%u vcpu%u: instruction %02x %02x %02x %02x %02x %02x %02x %02x at 0x%llx cannot "
+		  "access trapped 0x%llx: #UD (doc/insn.md)",
+		  v->domain->id, v->id, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
+		  (unsigned long long)v->arch->rip, (unsigned long long)a.v);
+	hvm_inject(v, EXC_UD, false, 0);
+}
+
+static void emulate(struct vcpu *v, gpa_t fault)
+{
+	uint8_t bytes[INSN_LENGTH_MAX];
+	uint64_t base[INSN_SEGMENT_COUNT], value = 0;
+	unsigned mode = hvm->code_mode(v);
+	struct access ac;
+	struct insn in;
+	enum outcome o;
+	unsigned n;
+
+	hvm->segment_bases(v, base);
+	n = hvm_fetch(v, (mode == 64 ? 0 : base[INSN_CS]) + v->arch->rip, bytes, sizeof(bytes));
+	if (n == 0) {
+		return; /* gone since the fault: the guest executes it again, and faults itself */
+	}
+	if (insn_decode(bytes, n, mode, &in) != INSN_OK || !locate(v, &in, fault, &ac)) {
+		refuse_instruction(v, fault, bytes, n);
+		return;
+	}
+	if (in.kind == INSN_LOAD) {
+		o = access_read(v, &ac, &value);
+		if (o == OUTCOME_DONE) {
+			insn_load_result(&in, v->arch->gpr, value);
+		}
+	} else {
+		o = access_write(v, &ac, insn_store_value(&in, v->arch->gpr));
+	}
+	if (o == OUTCOME_DONE) {
+		hvm_skip(v, in.length);
+	}
+}
+
+/*
+ * Page tables or instructions outside RAM: fine once the page is mapped, but
+ * a handler cannot be read by the processor's walker or fetch unit.
+ */
+static void walk_or_fetch(struct vcpu *v, gpa_t a, const char *what)
+{
+	const struct mem_range *r = memmap_find(&v->domain->memmap, a);
+	uint64_t value;
+
+	if (r && r->type != MEM_TRAP &&
+	    ioreq_mmio_read(v->domain, gpa(a.v & ~7ull), 8, &value) == VERDICT_PERFORM) {
+		return;
+	}
+	log_guest("d%u vcpu%u: %s in memory at 0x%llx that is not mapped: #GP", v->domain->id,
+		  v->id, what, (unsigned long long)a.v);
+	hvm_inject(v, EXC_GP, true, 0);
+}
+
+void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk)
+{
+	v->arch->exits[CAUSE_MMIO]++;
+	if (walk || fetch) {
+		walk_or_fetch(v, a, walk ? "page tables" : "instructions");
+		return;
+	}
+	emulate(v, a);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ports that reset, suspend or distract the machine below the hypervisor:
+ *
+ *	0x20 0x21 0xa0 0xa1 0x4d0 0x4d1  8259s: masked for good, read all ones
+ *	0x40-0x43                        8254: not there (PVH has no PIT)
+ *	0x61                             its gate: reads zero; SERR/IOCHK bits are not the guest's
+ *	0x70                             RTC index; bit 7 masks NMIs, which are ours
+ *	0x92, 0xcf9, FADT reset register resets
+ *	PM1 control                      sleep: S5 passes, S3 is refused (ACPI 6.5 4.8.3.2)
+ *	SMI command (0xb2)               passes the values the FADT names, no others
+ *
+ * 0xcf9 lies inside 0xcf8-0xcff, which the root complex claims: it calls
+ * back. Not supported: sleep states through the hardware-reduced
+ * SLEEP_CONTROL register in memory space.
+ */
+#include <taproot/acpi.h>
+#include <taproot/arch.h>
+#include <taproot/domain.h>
+#include <taproot/errno.h>
+#include <taproot/log.h>
+#include <taproot/pci.h>
+#include "cpu.h"
+#include "hvm.h"
+
+#define PM1_SLP_TYP_SHIFT 10
+#define PM1_SLP_TYP_MASK  7u
+#define PM1_SLP_EN        (1u << 13)
+
+static struct power {
+	struct domain *domain;
+	struct acpi_sleep s3, s5;
+	uint16_t pm1a, pm1b;
+	uint16_t smi_cmd, reset_port;
+	uint8_t acpi_enable, acpi_disable, reset_value;
+	uint8_t rtc_index;
+} power;
+
+static uint32_t read_absent(void *ctx, uint16_t port, unsigned len)
+{
+	(void)ctx;
+	(void)port;
+	return (uint32_t)ones(len);
+}
+
+static void write_absent(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	(void)ctx;
+	(void)port;
+	(void)len;
+	(void)value;
+}
+
+static uint32_t read_zero(void *ctx, uint16_t port, unsigned len)
+{
+	(void)ctx;
+	(void)port;
+	(void)len;
+	return 0;
+}
+
+static const struct port_ops pic_ops = {"8259 (absent)", read_absent, write_absent};
+static const struct port_ops pit_ops = {"8254 (absent)", read_absent, write_absent};
+static const struct port_ops gate_ops = {"port 0x61", read_zero, write_absent};
+
+static uint32_t read_rtc_index(void *ctx, uint16_t port, unsigned len)
+{
+	struct power *p = ctx;
+
+	(void)port;
+	(void)len;
+	return p->rtc_index;
+}
+
+static void write_rtc_index(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	struct power *p = ctx;
+
+	(void)len;
+	p->rtc_index = (uint8_t)value;
+	arch_port_write(port, 1, value & 0x7f);
+}
+
+static const struct port_ops rtc_ops = {"RTC index", read_rtc_index, write_rtc_index};
+
+static void reboot(struct power *p, const char *how)
+{
+	log_info("d%u: resets the machine by %s", p->domain->id, how);
+	arch_domain_end(p->domain, DOMAIN_REBOOT);
+}
+
+/* System control port A: bit 0 is a fast reset, bit 1 the A20 gate (ICH9 13.7.4). */
+static uint32_t read_port92(void *ctx, uint16_t port, unsigned len)
+{
+	(void)ctx;
+	(void)port;
+	(void)len;
+	return 2;
+}
+
+static void write_port92(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	(void)port;
+	(void)len;
+	if (value & 1) {
+		reboot(ctx, "port 0x92");
+	}
+}
+
+static const struct port_ops port92_ops = {"port 0x92", read_port92, write_port92};
+
+/*
+ * Reset control register (ICH9 13.7.5): a rising bit 2 resets. The root complex
+ * passes on what is no configuration cycle at 0xcf8-0xcfb; only 0xcf9 means something.
+ */
+static uint32_t read_cf9(void *ctx, uint16_t port, unsigned len)
+{
+	(void)ctx;
+	return port <= 0xcf9 && port + len > 0xcf9 ? arch_port_read(port, len) : (uint32_t)ones(len);
+}
+
+static void write_cf9(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	unsigned shift = port <= 0xcf9 ? 8u * (0xcf9u - port) : 0;
+	uint8_t control = (uint8_t)(value >> shift);
+
+	if (port > 0xcf9 || port + len <= 0xcf9) {
+		return;
+	}
+	if (control & 4) {
+		reboot(ctx, "port 0xcf9");
+	} else {
+		arch_port_write(0xcf9, 1, control & 0x0a);
+	}
+}
+
+static const struct port_ops cf9_ops = {"reset control", read_cf9, write_cf9};
+
+static uint32_t read_reset(void *ctx, uint16_t port, unsigned len)
+{
+	(void)ctx;
+	return arch_port_read(port, len);
+}
+
+static void write_reset(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	struct power *p = ctx;
+
+	if ((uint8_t)value == p->reset_value) {
+		reboot(p, "the FADT's reset register");
+	} else {
+		arch_port_write(port, len, value);
+	}
+}
+
+static const struct port_ops reset_ops = {"reset register", read_reset, write_reset};
+
+static uint32_t read_pm1(void *ctx, uint16_t port, unsigned len)
+{
+	(void)ctx;
+	return arch_port_read(port, len);
+}
+
+static void write_pm1(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	struct power *p = ctx;
+	unsigned type = value >> PM1_SLP_TYP_SHIFT & PM1_SLP_TYP_MASK;
+	unsigned s3 = port == p->pm1a ? p->s3.typ_a : p->s3.typ_b;
+	unsigned s5 = port == p->pm1a ? p->s5.typ_a : p->s5.typ_b;
+
+	/* SLP_EN is in the second byte; an access to it alone carries the type too. */
+	if (port == p->pm1a + 1 || port == p->pm1b + 1) {
+		type = value >> (PM1_SLP_TYP_SHIFT - 8) & PM1_SLP_TYP_MASK;
+		value &= ones(len);
+	}
+	if (len >= 2 && (value & PM1_SLP_EN)) {
+		if (p->s3.known && type == s3 && !(p->s5.known && type == s5)) {
+			log_guest("d%u: S3 refused: the hypervisor would not survive it",
+				  p->domain->id);
+			value &= ~PM1_SLP_EN;
+		} else {
+			log_info("d%u: power-off (sleep type %u)", p->domain->id, type);
+		}
+	}
+	arch_port_write(port, len, value);
+}
+
+static const struct port_ops pm1_ops = {"PM1 control", read_pm1, write_pm1};
+
+static void write_smi(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	struct power *p = ctx;
+	uint8_t command = (uint8_t)value;
+
+	if (command != 0 && (command == p->acpi_enable || command == p->acpi_disable)) {
+		arch_port_write(port, len, value);
+	} else {
+		log_guest("d%u: SMI command 0x%x dropped: the FADT does not name it",
+			  p->domain->id, command);
+	}
+}
+
+static uint32_t read_smi(void *ctx, uint16_t port, unsigned len)
+{
+	(void)ctx;
+	return arch_port_read(port, len);
+}
+
+static const struct port_ops smi_ops = {"SMI command", read_smi, write_smi};
+
+static int claim(struct domain *d, uint16_t first, unsigned count, const struct port_ops *ops)
+{
+	int rc = ioreq_claim_ports(d, first, count, ops, &power);
+
+	if (rc) {
+		log_error("d%u: cannot claim port 0x%x for %s (error %d)", d->id, first, ops->name,
+			  rc);
+	}
+	return rc;
+}
+
+static int claim_fixed(struct domain *d)
+{
+	static const struct {
+		uint16_t first;
+		uint8_t count;
+		const struct port_ops *ops;
+	} fixed[] = {
+		{0x20, 2, &pic_ops},  {0xa0, 2, &pic_ops},  {0x4d0, 2, &pic_ops}, {0x40, 4, &pit_ops},
+		{0x61, 1, &gate_ops}, {0x70, 1, &rtc_ops}, {0x92, 1, &port92_ops},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
+		int rc = claim(d, fixed[i].first, fixed[i].count, fixed[i].ops);
+
+		if (rc) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static bool is_port(const struct acpi_reg *r)
+{
+	return r->space == 1 && r->address != 0 && r->address < 0xffff;
+}
+
+static int claim_acpi(struct domain *d, const struct acpi_fadt *f)
+{
+	int rc = 0;
+
+	if (is_port(&f->pm1a_control)) {
+		power.pm1a = (uint16_t)f->pm1a_control.address;
+		rc = claim(d, power.pm1a, 2, &pm1_ops);
+	}
+	if (rc == 0 && is_port(&f->pm1b_control)) {
+		power.pm1b = (uint16_t)f->pm1b_control.address;
+		rc = claim(d, power.pm1b, 2, &pm1_ops);
+	}
+	if (rc == 0 && f->smi_cmd) {
+		power.smi_cmd = f->smi_cmd;
+		power.acpi_enable = f->acpi_enable;
+		power.acpi_disable = f->acpi_disable;
+		rc = claim(d, f->smi_cmd, 1, &smi_ops);
+	}
+	if (rc == 0 && is_port(&f->reset) && (f->reset.address < 0xcf8 || f->reset.address > 0xcff)) {
+		power.reset_port = (uint16_t)f->reset.address;
+		power.reset_value = f->reset_value;
+		rc = claim(d, power.reset_port, 1, &reset_ops);
+	}
+	return rc;
+}
+
+int power_init(struct domain *d, const struct acpi_host *acpi)
+{
+	int rc;
+
+	power.domain = d;
+	power.s3 = acpi->s3;
+	power.s5 = acpi->s5;
+	pci_root_set_reset_port(d->pci, &cf9_ops, &power);
+	if (acpi->has_fadt && acpi->fadt.reset.address) {
+		reset_register_set(acpi->fadt.reset.space, acpi->fadt.reset.address,
+				   acpi->fadt.reset_value);
+	}
+	rc = claim_fixed(d);
+	return rc == 0 && acpi->has_fadt ? claim_acpi(d, &acpi->fadt) : rc;
+}

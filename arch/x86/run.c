@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The run loop of a processor: choose a vCPU, do its deferred work, enter the
+ * guest, take the machine's interrupts, carry out the exit.
+ *
+ * Interrupts are taken in irq_window() and irq_wait() only; no lock is held
+ * there (lock.h).
+ */
+#include <taproot/arch.h>
+#include <taproot/errno.h>
+#include <taproot/log.h>
+#include <taproot/option.h>
+#include "cpu.h"
+#include "hvm.h"
+
+/*
+ * The scheduler's seam: which vCPU runs on this processor next. Today a
+ * processor has one vCPU or none, so it is the one that ran.
+ */
+static struct vcpu *schedule(struct vcpu *current)
+{
+	return current;
+}
+
+/* The domain is gone: what that means for the machine when it is the hardware domain. */
+static NORETURN void domain_ended(struct domain *d)
+{
+	switch (__atomic_load_n(&d->end, __ATOMIC_ACQUIRE)) {
+	case DOMAIN_REBOOT:
+		log_info("d%u: reboot", d->id);
+		reset_machine();
+	case DOMAIN_POWEROFF:
+		log_info("d%u: powered off, but the machine still runs: halted", d->id);
+		machine_halt();
+	default:
+		log_notice("d%u: crashed%s", d->id, options.noreboot ? ": halted (noreboot)" : "");
+		if (options.noreboot) {
+			machine_halt();
+		}
+		reset_machine();
+	}
+}
+
+static void deferred_work(struct vcpu *v)
+{
+	while (v->deferred) {
+		if (v->deferred(v) == 0) {
+			v->deferred = NULL;
+		}
+		irq_window();
+	}
+	hvm_refill(v->domain);
+}
+
+/* HLT: sleep until there is something to deliver. The check and the sleep are one step, interrupts off. */
+static void wait_for_event(struct vcpu *v)
+{
+	while (v->domain->end == DOMAIN_RUNNING && !v->lapic.nmi_pending &&
+	       vlapic_pending(&v->lapic) < 0) {
+		irq_wait();
+	}
+	v->arch->halted = 0;
+}
+
+/* An NMI of the machine (SERR#, watchdog) is the hardware domain's. */
+static void pass_nmi(struct vcpu *v)
+{
+	struct pcpu *p = this_cpu();
+
+	if (p->nmi_pending) {
+		p->nmi_pending = false;
+		if (v->domain->hardware) {
+			vlapic_accept_nmi(&v->lapic);
+		}
+	}
+}
+
+void hvm_run(struct vcpu *v)
+{
+	this_cpu()->vcpu = v;
+	for (;;) {
+		v = schedule(v);
+		if (__builtin_expect(v->domain->end != DOMAIN_RUNNING, 0)) {
+			domain_ended(v->domain);
+		}
+		deferred_work(v);
+		pass_nmi(v);
+		if (v->arch->halted) {
+			wait_for_event(v);
+			continue;
+		}
+		hvm->enter(v);
+		irq_window();
+		hvm->handle_exit(v);
+	}
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What each exit asks for (APMv2 appendix C): one table from exit code to
+ * handler. An exit that is not in it injects #UD and says so.
+ *
+ * Instruction lengths come from next-RIP save where there is one, else from
+ * the instruction's bytes: these instructions have one opcode and any number
+ * of prefixes without effect.
+ */
+#include <taproot/arch.h>
+#include <taproot/ioreq.h>
+#include <taproot/log.h>
+#include "svm.h"
+
+typedef void (*exit_fn)(struct vcpu *v, struct vmcb *b);
+
+/* Length of the intercepted instruction whose opcode has `opcode_length` bytes. */
+static unsigned instruction_length(struct vcpu *v, const struct vmcb *b, unsigned opcode_length)
+{
+	uint8_t bytes[15];
+	unsigned n, prefixes = 0;
+
+	if ((svm_caps.features & SVM_FEATURE_NRIP) && b->nrip > v->arch->rip) {
+		return (unsigned)(b->nrip - v->arch->rip);
+	}
+	n = hvm_fetch(v, (hvm->code_mode(v) == 64 ? 0 : b->cs.base) + v->arch->rip, bytes, sizeof(bytes));
+	while (prefixes < n && prefixes + opcode_length < sizeof(bytes)) {
+		uint8_t c = bytes[prefixes];
+		bool rex = hvm->code_mode(v) == 64 && (c & 0xf0) == 0x40;
+
+		if (!rex && c != 0x66 && c != 0x67 && c != 0xf2 && c != 0xf3 && c != 0xf0 &&
+		    c != 0x2e && c != 0x36 && c != 0x3e && c != 0x26 && c != 0x64 && c != 0x65) {
+			break;
+		}
+		prefixes++;
+	}
+	return prefixes + opcode_length;
+}
+
+static void skip(struct vcpu *v, struct vmcb *b, unsigned opcode_length)
+{
+	hvm_skip(v, instruction_length(v, b, opcode_length));
+}
+
+static void exit_nothing(struct vcpu *v, struct vmcb *b)
+{
+	(void)b;
+	v->arch->exits[CAUSE_INTR]++;
+}
+
+static void exit_vintr(struct vcpu *v, struct vmcb *b)
+{
+	(void)b;
+	v->arch->exits[CAUSE_WINDOW]++;
+}
+
+static void exit_iret(struct vcpu *v, struct vmcb *b)
+{
+	/* The IRET itself runs at the next entry; NMIs may come after it. */
+	v->arch->nmi_masked = false;
+	b->icpt_misc1 &= ~ICPT_IRET;
+}
+
+static void exit_cpuid(struct vcpu *v, struct vmcb *b)
+{
+	uint64_t *gpr = v->arch->gpr;
+	struct cpuid r;
+
+	v->arch->exits[CAUSE_CPUID]++;
+	hvm_cpuid(v, (uint32_t)gpr[REG_RAX], (uint32_t)gpr[REG_RCX], &r);
+	gpr[REG_RAX] = r.eax;
+	gpr[REG_RBX] = r.ebx;
+	gpr[REG_RCX] = r.ecx;
+	gpr[REG_RDX] = r.edx;
+	skip(v, b, 2);
+}
+
+static void exit_hlt(struct vcpu *v, struct vmcb *b)
+{
+	v->arch->exits[CAUSE_HLT]++;
+	skip(v, b, 1);
+	v->arch->halted = 1;
+}
+
+static void exit_msr(struct vcpu *v, struct vmcb *b)
+{
+	uint64_t *gpr = v->arch->gpr;
+	uint32_t msr = (uint32_t)gpr[REG_RCX];
+	uint64_t value;
+	bool ok;
+
+	v->arch->exits[CAUSE_MSR]++;
+	if (b->exitinfo1 & 1) {
+		value = (uint32_t)gpr[REG_RAX] | gpr[REG_RDX] << 32;
+		ok = hvm_msr_write(v, msr, value);
+	} else {
+		ok = hvm_msr_read(v, msr, &value);
+		if (ok) {
+			gpr[REG_RAX] = (uint32_t)value;
+			gpr[REG_RDX] = value >> 32;
+		}
+	}
+	if (ok) {
+		skip(v, b, 2);
+	} else {
+		hvm_inject(v, EXC_GP, true, 0);
+	}
+}
+
+static void exit_io(struct vcpu *v, struct vmcb *b)
+{
+	uint32_t info = (uint32_t)b->exitinfo1;
+	uint16_t port = IOIO_PORT(info);
+	unsigned len = IOIO_SIZE(info);
+	uint64_t *rax = &v->arch->gpr[REG_RAX];
+
+	v->arch->exits[CAUSE_PORT]++;
+	if (info & IOIO_STRING) {
+		log_guest("d%u: string I/O on trapped port 0x%x: no effect (doc/caveats.md)",
+			  v->domain->id, port);
+	} else if (info & IOIO_IN) {
+		uint32_t value = ioreq_port_read(v->domain, port, len);
+
+		/* A 32-bit result clears the upper half, shorter ones keep the rest (APMv1 3.1.2). */
+		*rax = len == 4 ? value : (*rax & ~ones(len)) | (value & ones(len));
+	} else {
+		ioreq_port_write(v->domain, port, len, (uint32_t)(*rax & ones(len)));
+	}
+	/* EXITINFO2 is the next instruction's address on every SVM processor (APMv2 15.10.2). */
+	v->arch->rip = b->exitinfo2;
+	b->int_state &= ~1ull;
+}
+
+static void exit_npf(struct vcpu *v, struct vmcb *b)
+{
+	hvm_mmio_fault(v, gpa(b->exitinfo2), b->exitinfo1 & NPF_FETCH, b->exitinfo1 & NPF_WALK);
+}
+
+static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
+{
+	const uint64_t *gpr = v->arch->gpr;
+	uint64_t value = (uint32_t)gpr[REG_RAX] | gpr[REG_RDX] << 32;
+
+	if (b->cpl != 0 || (uint32_t)gpr[REG_RCX] != 0 || !hvm_xsetbv(value)) {
+		hvm_inject(v, EXC_GP, true, 0);
+		return;
+	}
+	skip(v, b, 3);
+}
+
+static void exit_invd(struct vcpu *v, struct vmcb *b)
+{
+	/* Dropping caches would lose data of others; writing them back is always allowed. */
+	__asm__ volatile("wbinvd" : : : "memory");
+	skip(v, b, 2);
+}
+
+static void exit_gp(struct vcpu *v, struct vmcb *b)
+{
+	(void)b;
+	hvm_inject(v, EXC_GP, true, 0);
+}
+
+static void exit_ud(struct vcpu *v, struct vmcb *b)
+{
+	(void)b;
+	v->arch->exits[CAUSE_OTHER]++;
+	hvm_inject(v, EXC_UD, false, 0);
+}
+
+static void exit_shutdown(struct vcpu *v, struct vmcb *b)
+{
+	(void)b;
+	log_notice("d%u vcpu%u: triple fault", v->domain->id, v->id);
+	svm_ops.log_state(v);
+	arch_domain_end(v->domain, DOMAIN_CRASHED);
+}
+
+static const exit_fn table[] = {
+	[VMEXIT_INTR] = exit_nothing,
+	[VMEXIT_NMI] = exit_nothing,
+	[VMEXIT_SMI] = exit_nothing,
+	[VMEXIT_INIT] = exit_nothing,
+	[VMEXIT_VINTR] = exit_vintr,
+	[VMEXIT_RDPMC] = exit_gp,
+	[VMEXIT_CPUID] = exit_cpuid,
+	[VMEXIT_IRET] = exit_iret,
+	[VMEXIT_INVD] = exit_invd,
+	[VMEXIT_HLT] = exit_hlt,
+	[VMEXIT_INVLPGA] = exit_ud,
+	[VMEXIT_IOIO] = exit_io,
+	[VMEXIT_MSR] = exit_msr,
+	[VMEXIT_SHUTDOWN] = exit_shutdown,
+	[VMEXIT_VMRUN] = exit_ud,
+	[VMEXIT_VMMCALL] = exit_ud,
+	[VMEXIT_VMLOAD] = exit_ud,
+	[VMEXIT_VMSAVE] = exit_ud,
+	[VMEXIT_STGI] = exit_ud,
+	[VMEXIT_CLGI] = exit_ud,
+	[VMEXIT_SKINIT] = exit_ud,
+	[VMEXIT_MONITOR] = exit_ud,
+	[VMEXIT_MWAIT] = exit_ud,
+	[VMEXIT_MWAIT_ARMED] = exit_ud,
+	[VMEXIT_XSETBV] = exit_xsetbv,
+	[VMEXIT_RDPRU] = exit_ud,
+};
+
+_Static_assert(ARRAY_SIZE(table) == VMEXIT_COUNT, "every exit code up to RDPRU has its place");
+
+void svm_handle_exit(struct vcpu *v)
+{
+	struct vmcb *b = svm_of(v)->vmcb;
+	uint64_t code = b->exitcode;
+
+	if (code < ARRAY_SIZE(table) && table[code]) {
+		table[code](v, b);
+		return;
+	}
+	if (code == VMEXIT_NPF) {
+		exit_npf(v, b);
+		return;
+	}
+	v->arch->exits[CAUSE_OTHER]++;
+	if (code == VMEXIT_EXCP0 + 18) {
+		/* The machine check itself is taken by the host after STGI. */
+		return;
+	}
+	if (code == UINT64_MAX) {
+		log_notice("d%u vcpu%u: the processor refuses the guest's state", v->domain->id,
+			   v->id);
+		svm_ops.log_state(v);
+		arch_domain_end(v->domain, DOMAIN_CRASHED);
+		return;
+	}
+	log_guest("d%u vcpu%u: exit 0x%llx is not known, #UD injected", v->domain->id, v->id,
+		  (unsigned long long)code);
+	hvm_inject(v, EXC_UD, false, 0);
+}

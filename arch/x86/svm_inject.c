@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Events into the guest (APMv2 15.20): one a VM entry, in this order: what the
+ * last exit interrupted, an exception of ours, an NMI, an interrupt. When an
+ * interrupt has to wait, a virtual interrupt with an intercept asks for an exit as
+ * soon as the guest can take one (APMv2 15.21.4).
+ */
+#include <taproot/log.h>
+#include "svm.h"
+
+
+static void window_open(struct vmcb *b, unsigned priority)
+{
+	b->vintr |= VINTR_IRQ | ((uint64_t)priority << VINTR_PRIO_SHIFT);
+	b->icpt_misc1 |= ICPT_VINTR;
+}
+
+static void window_close(struct vmcb *b)
+{
+	b->vintr &= ~(VINTR_IRQ | 0xfull << VINTR_PRIO_SHIFT);
+	b->icpt_misc1 &= ~ICPT_VINTR;
+}
+
+static uint64_t exception_event(struct hvm_exception *e)
+{
+	uint64_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION | e->vector;
+
+	if (e->has_error) {
+		event |= EVENT_ERROR_VALID | (uint64_t)e->error << 32;
+	}
+	e->valid = false;
+	return event;
+}
+
+static bool inject_nmi(struct vcpu *v, struct vmcb *b)
+{
+	if (!v->lapic.nmi_pending || v->arch->nmi_masked || (b->int_state & 1)) {
+		return false;
+	}
+	v->lapic.nmi_pending = false;
+	v->arch->nmi_masked = true;
+	b->icpt_misc1 |= ICPT_IRET;
+	b->eventinj = EVENT_VALID | EVENT_TYPE_NMI | 2;
+	return true;
+}
+
+void svm_prepare_events(struct vcpu *v)
+{
+	struct svm_vcpu *s = svm_of(v);
+	struct vmcb *b = s->vmcb;
+	int vector;
+
+	b->eventinj = 0;
+	if (b->icpt_misc1 & ICPT_VINTR) {
+		window_close(b);
+	}
+	if (s->reinject) {
+		b->eventinj = s->reinject;
+		s->reinject = 0;
+	} else if (v->arch->exception.valid) {
+		b->eventinj = exception_event(&v->arch->exception);
+	} else {
+		(void)inject_nmi(v, b);
+	}
+	b->vintr = (b->vintr & ~VINTR_TPR_MASK) | vlapic_tpr_class(&v->lapic);
+	vector = vlapic_pending(&v->lapic);
+	if (vector < 0) {
+		return;
+	}
+	if (!b->eventinj && (b->rflags & RFLAGS_IF) && !(b->int_state & 1)) {
+		vlapic_take(&v->lapic, (unsigned)vector);
+		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;
+		vector = vlapic_pending(&v->lapic);
+		if (vector < 0) {
+			return;
+		}
+	}
+	window_open(b, (unsigned)vector >> 4);
+}
+
+void svm_collect_events(struct vcpu *v)
+{
+	struct svm_vcpu *s = svm_of(v);
+	struct vmcb *b = s->vmcb;
+	unsigned tpr = b->vintr & VINTR_TPR_MASK;
+
+	if (tpr != vlapic_tpr_class(&v->lapic)) {
+		vlapic_set_tpr_class(&v->lapic, tpr);
+	}
+	/*
+	 * A software interrupt or exception (INTn, INT3, INTO) is executed again
+	 * instead: the exit left RIP at the instruction.
+	 */
+	if ((b->exitintinfo & EVENT_VALID) &&
+	    (b->exitintinfo & EVENT_TYPE_MASK) != EVENT_TYPE_SOFT) {
+		s->reinject = b->exitintinfo;
+	} else if (!(b->exitintinfo & EVENT_VALID) && (b->eventinj & EVENT_VALID) &&
+		   b->exitcode == UINT64_MAX) {
+		/* VMEXIT_INVALID: nothing ran, the event is still to come. */
+		s->reinject = b->eventinj;
+	}
+}
+
+void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
+{
+	struct hvm_exception *e = &v->arch->exception;
+	struct svm_vcpu *s = svm_of(v);
+
+	/*
+	 * The instruction that faults here has been intercepted while no event
+	 * was in delivery, or while one was: then a contributory fault on top of
+	 * a contributory one doubles (APMv2 8.2.9).
+	 */
+	if ((s->reinject & EVENT_TYPE_MASK) == EVENT_TYPE_EXCEPTION && (s->reinject & EVENT_VALID)) {
+		unsigned first = s->reinject & 0xff;
+
+		if (first == EXC_DF) {
+			log_guest("d%u vcpu%u: triple fault", v->domain->id, v->id);
+			v->domain->end = DOMAIN_CRASHED;
+			return;
+		}
+		if (first == EXC_PF || first == 0 || (first >= 10 && first <= 13)) {
+			vector = EXC_DF;
+			has_error = true;
+			error = 0;
+		}
+	}
+	s->reinject = 0;
+	*e = (struct hvm_exception){true, has_error, (uint8_t)vector, error};
+}
+
+void hvm_skip(struct vcpu *v, unsigned length)
+{
+	struct vmcb *b = svm_of(v)->vmcb;
+
+	v->arch->rip += length;
+	if (!(b->efer & EFER_LMA) || !(b->cs.attrib & SEG_ATTRIB_L)) {
+		v->arch->rip &= 0xffffffffu;
+	}
+	b->int_state &= ~1ull;
+}

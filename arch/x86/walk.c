@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/* The page walk of APMv2 5.2 (legacy), 5.3 (long mode), 5.3.3 (5-level). */
+#include <taproot/string.h>
+#include "walk.h"
+
+#define CR0_PAGING   (1ull << 31)
+#define CR4_PSE_BIT  (1ull << 4)
+#define CR4_PAE_BIT  (1ull << 5)
+#define CR4_LA57_BIT (1ull << 12)
+#define LONG_ACTIVE  (1ull << 10)
+
+#define PTE_PRESENT 1ull
+#define PTE_LARGE   (1ull << 7)
+#define PTE_ADDRESS 0x000ffffffffff000ull
+
+static bool read_entry(walk_ram_fn ram, void *ctx, uint64_t at, unsigned size, uint64_t *entry)
+{
+	const void *p = ram(ctx, gpa(at));
+
+	if (!p) {
+		return false;
+	}
+	*entry = 0;
+	memcpy(entry, p, size);
+	return *entry & PTE_PRESENT;
+}
+
+/* Tables of 512 eight-byte entries, `level` counted from 1 (the lowest). */
+static bool walk_wide(uint64_t table, unsigned level, uint64_t linear, walk_ram_fn ram, void *ctx,
+		      gpa_t *out)
+{
+	uint64_t entry;
+
+	for (;; level--) {
+		unsigned shift = 12 + 9 * (level - 1);
+		uint64_t inside = (1ull << shift) - 1;
+
+		if (!read_entry(ram, ctx, table + (linear >> shift & 511) * 8, 8, &entry)) {
+			return false;
+		}
+		if (level == 1 || ((entry & PTE_LARGE) && level <= 3)) {
+			out->v = (entry & PTE_ADDRESS & ~inside) | (linear & inside);
+			return true;
+		}
+		table = entry & PTE_ADDRESS;
+	}
+}
+
+static bool walk_pae(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
+		     gpa_t *out)
+{
+	uint64_t entry;
+
+	linear &= 0xffffffffu;
+	if (!read_entry(ram, ctx, (s->cr3 & 0xffffffe0u) + (linear >> 30) * 8, 8, &entry)) {
+		return false;
+	}
+	return walk_wide(entry & PTE_ADDRESS, 2, linear, ram, ctx, out);
+}
+
+static bool walk_legacy(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
+			gpa_t *out)
+{
+	uint64_t entry;
+
+	linear &= 0xffffffffu;
+	if (!read_entry(ram, ctx, (s->cr3 & 0xfffff000u) + (linear >> 22) * 4, 4, &entry)) {
+		return false;
+	}
+	if ((entry & PTE_LARGE) && (s->cr4 & CR4_PSE_BIT)) {
+		/* PSE-36: address bits 39:32 are in bits 20:13 (APMv2 5.2.2). */
+		out->v = (entry & 0xffc00000u) | (entry >> 13 & 0xff) << 32 | (linear & 0x3fffff);
+		return true;
+	}
+	if (!read_entry(ram, ctx, (entry & 0xfffff000u) + (linear >> 12 & 1023) * 4, 4, &entry)) {
+		return false;
+	}
+	out->v = (entry & 0xfffff000u) | (linear & 0xfff);
+	return true;
+}
+
+bool walk_translate(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
+		    gpa_t *out)
+{
+	if (!(s->cr0 & CR0_PAGING)) {
+		out->v = linear & 0xffffffffu;
+		return true;
+	}
+	if (s->efer & LONG_ACTIVE) {
+		return walk_wide(s->cr3 & PTE_ADDRESS, s->cr4 & CR4_LA57_BIT ? 5 : 4, linear, ram,
+				 ctx, out);
+	}
+	if (s->cr4 & CR4_PAE_BIT) {
+		return walk_pae(s, linear, ram, ctx, out);
+	}
+	return walk_legacy(s, linear, ram, ctx, out);
+}

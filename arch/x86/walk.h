@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's own page tables, walked in software (APMv2 chapter 5): no paging,
+ * 32-bit, PAE, 4-level and 5-level. Pure: memory is read through a callback.
+ *
+ * Permissions are not checked and accessed/dirty bits not set: the processor
+ * did both before the access that is looked at here left the guest.
+ */
+#ifndef ARCH_X86_WALK_H
+#define ARCH_X86_WALK_H
+
+#include <taproot/types.h>
+
+/* What of a vCPU's state decides how a linear address is translated. */
+struct walk_state {
+	uint64_t cr0, cr3, cr4, efer;
+};
+
+/* Host address of the domain's RAM at `a`, readable to the end of its page; NULL: not RAM. */
+typedef const void *(*walk_ram_fn)(void *ctx, gpa_t a);
+
+/* False when an entry is not present or a table is not in RAM. */
+bool walk_translate(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
+		    gpa_t *out);
+
+#endif
