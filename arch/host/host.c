@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hosted machine: console, panics, processors and time. See host.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <taproot/arch.h>
+#include <taproot/domain.h>
+#include <taproot/heap.h>
+#include <taproot/timer.h>
+
+#include "host.h"
+
+#define CONSOLE_SIZE 65536u
+#define HEAP_SIZE    (64 * MIB)
+#define TIME_START   (1ull << 40)
+/* Timer interrupts that one host_time_advance() may bring before it calls them a storm. */
+#define STORM        1000000u
+
+static char console[CONSOLE_SIZE];
+static size_t console_length;
+bool host_console_echo;
+
+jmp_buf host_panic_jump;
+bool host_panic_expected;
+
+static unsigned cpu_count = 1;
+static __thread unsigned cpu_this;
+
+static uint64_t time_now = TIME_START;
+static uint64_t time_hz = HOST_TIME_HZ;
+static uint64_t timer_armed[HOST_CPUS_MAX];
+unsigned host_timer_arm_count;
+
+static uint8_t heap_area[HEAP_SIZE] __attribute__((aligned(4096)));
+
+void host_reset(void)
+{
+	host_console_clear();
+	host_panic_expected = false;
+	cpu_count = 1;
+	cpu_this = 0;
+	time_now = TIME_START;
+	time_hz = HOST_TIME_HZ;
+	host_timer_arm_count = 0;
+	for (unsigned i = 0; i < HOST_CPUS_MAX; i++) {
+		timer_armed[i] = UINT64_MAX;
+		timer_cpu_reset(i);
+	}
+	host_irq_reset();
+	host_ports_reset();
+	heap_init(heap_area, sizeof(heap_area));
+	hardware_domain = NULL;
+}
+
+void arch_console_write(const char *s, size_t len)
+{
+	if (host_console_echo) {
+		fwrite(s, 1, len, stderr);
+	}
+	len = MIN(len, CONSOLE_SIZE / 2);
+	if (console_length + len >= CONSOLE_SIZE) {
+		size_t keep = CONSOLE_SIZE / 4;
+
+		memmove(console, console + console_length - keep, keep);
+		console_length = keep;
+	}
+	memcpy(console + console_length, s, len);
+	console_length += len;
+	console[console_length] = '\0';
+}
+
+const char *host_console(void)
+{
+	return console;
+}
+
+bool host_console_contains(const char *text)
+{
+	return strstr(console, text) != NULL;
+}
+
+void host_console_clear(void)
+{
+	console_length = 0;
+	console[0] = '\0';
+}
+
+void host_panic_clear(void)
+{
+	host_panic_expected = false;
+}
+
+void arch_panic(void)
+{
+	if (host_panic_expected) {
+		longjmp(host_panic_jump, 1);
+	}
+	if (!host_console_echo) {
+		fputs(console, stderr);
+	}
+	abort();
+}
+
+unsigned arch_cpu_this(void)
+{
+	return cpu_this;
+}
+
+unsigned arch_cpu_count(void)
+{
+	return cpu_count;
+}
+
+void host_cpu_set_count(unsigned count)
+{
+	ASSERT(count >= 1 && count <= HOST_CPUS_MAX);
+	cpu_count = count;
+}
+
+void host_cpu_set(unsigned cpu)
+{
+	ASSERT(cpu < cpu_count);
+	cpu_this = cpu;
+}
+
+uint64_t arch_time(void)
+{
+	return __atomic_load_n(&time_now, __ATOMIC_RELAXED);
+}
+
+uint64_t arch_time_hz(void)
+{
+	return time_hz;
+}
+
+void host_time_set(uint64_t ticks)
+{
+	time_now = ticks;
+}
+
+void host_time_set_hz(uint64_t hz)
+{
+	time_hz = hz;
+}
+
+void arch_timer_arm(uint64_t deadline)
+{
+	timer_armed[cpu_this] = deadline;
+	__atomic_fetch_add(&host_timer_arm_count, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t host_timer_armed(unsigned cpu)
+{
+	return timer_armed[cpu];
+}
+
+unsigned host_time_advance(uint64_t ticks)
+{
+	uint64_t end = time_now + ticks;
+	unsigned before = cpu_this;
+	unsigned count = 0;
+
+	for (;;) {
+		unsigned next = 0;
+
+		for (unsigned i = 1; i < HOST_CPUS_MAX; i++) {
+			if (timer_armed[i] < timer_armed[next]) {
+				next = i;
+			}
+		}
+		if (timer_armed[next] > end) {
+			break;
+		}
+		time_now = MAX(time_now, timer_armed[next]);
+		timer_armed[next] = UINT64_MAX;
+		cpu_this = next;
+		timer_run();
+		ASSERT(++count < STORM);
+	}
+	cpu_this = before;
+	time_now = end;
+	return count;
+}
+
+void arch_domain_end(struct domain *d, unsigned reason)
+{
+	if (d->end == DOMAIN_RUNNING) {
+		d->end = reason;
+	}
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hosted interrupts: vectors, messages and IO-APICs (82093AA 3.2.4) over
+ * arrays, and kicks that are counted. See host.h.
+ */
+#include <taproot/arch.h>
+#include <taproot/domain.h>
+#include <taproot/errno.h>
+#include <taproot/string.h>
+
+#include "host.h"
+
+#define VECTOR_FIRST 0x30u
+#define VECTORS      256u
+#define IOAPICS_MAX  16u
+#define PINS_MAX     256u
+#define MSI_BASE     0xfee00000ull
+#define RTE_LEVEL    (1u << 15)
+#define RTE_MASKED   (1u << 16)
+/* Interrupts that one change of a line may cause before it is called a storm. */
+#define STORM        1000u
+
+static struct lock vector_lock;
+static struct irq_source *vectors[HOST_CPUS_MAX][VECTORS];
+static unsigned vector_limit = VECTORS;
+
+static struct {
+	uint32_t version;
+	unsigned pins;
+	uint32_t entry[PINS_MAX][2];
+	bool line[PINS_MAX];
+} ioapic[IOAPICS_MAX];
+unsigned host_ioapic_torn_count;
+
+static unsigned kicks[HOST_DOMAINS_MAX][DOMAIN_VCPUS_MAX];
+
+void host_irq_reset(void)
+{
+	memset(vectors, 0, sizeof(vectors));
+	memset(ioapic, 0, sizeof(ioapic));
+	memset(kicks, 0, sizeof(kicks));
+	vector_limit = VECTORS;
+	host_ioapic_torn_count = 0;
+}
+
+int arch_vector_alloc(unsigned cpu, struct irq_source *src)
+{
+	int found = -ENOSPC;
+
+	ASSERT(cpu < arch_cpu_count());
+	lock_acquire(&vector_lock);
+	if (host_vector_count(cpu) < vector_limit) {
+		for (unsigned i = VECTOR_FIRST; i < VECTORS; i++) {
+			if (!vectors[cpu][i]) {
+				vectors[cpu][i] = src;
+				found = (int)i;
+				break;
+			}
+		}
+	}
+	lock_release(&vector_lock);
+	return found;
+}
+
+void arch_vector_free(unsigned cpu, unsigned vector)
+{
+	lock_acquire(&vector_lock);
+	ASSERT(vectors[cpu][vector]);
+	vectors[cpu][vector] = NULL;
+	lock_release(&vector_lock);
+}
+
+struct irq_source *host_vector_source(unsigned cpu, unsigned vector)
+{
+	return vectors[cpu][vector];
+}
+
+unsigned host_vector_count(unsigned cpu)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < VECTORS; i++) {
+		count += vectors[cpu][i] != NULL;
+	}
+	return count;
+}
+
+void host_vector_limit(unsigned count)
+{
+	vector_limit = count;
+}
+
+void arch_msi_message(unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data)
+{
+	*addr = MSI_BASE | (uint64_t)cpu << 12;
+	*data = vector;
+}
+
+/* The interrupt `vector` on `cpu`, as the processor's dispatcher does it. */
+static bool dispatch(unsigned cpu, unsigned vector)
+{
+	unsigned before = arch_cpu_this();
+	struct irq_source *src = cpu < arch_cpu_count() ? vectors[cpu][vector] : NULL;
+
+	if (!src) {
+		return false;
+	}
+	host_cpu_set(cpu);
+	irq_source_fire(src);
+	host_cpu_set(before);
+	return true;
+}
+
+bool host_msi(uint64_t addr, uint32_t data)
+{
+	return addr >> 20 == MSI_BASE >> 20 && dispatch((addr >> 12) & 0xff, data & 0xff);
+}
+
+uint64_t arch_ioapic_entry(unsigned cpu, unsigned vector)
+{
+	return (uint64_t)cpu << 56 | vector;
+}
+
+void host_ioapic_add(unsigned index, unsigned version, unsigned pins)
+{
+	ASSERT(index < IOAPICS_MAX && pins >= 1 && pins <= PINS_MAX);
+	memset(&ioapic[index], 0, sizeof(ioapic[index]));
+	ioapic[index].version = version | (pins - 1) << 16;
+	ioapic[index].pins = pins;
+	for (unsigned i = 0; i < pins; i++) {
+		ioapic[index].entry[i][0] = RTE_MASKED;
+	}
+}
+
+uint32_t arch_ioapic_read(unsigned index, unsigned reg)
+{
+	ASSERT(index < IOAPICS_MAX);
+	if (reg == 1) {
+		return ioapic[index].version;
+	}
+	ASSERT(reg >= 0x10 && (reg - 0x10) / 2 < ioapic[index].pins);
+	return ioapic[index].entry[(reg - 0x10) / 2][reg & 1];
+}
+
+/* A line that is up at an open level pin interrupts until somebody masks it. */
+static void service_level(unsigned index, unsigned pin)
+{
+	const uint32_t *entry = ioapic[index].entry[pin];
+	bool in_flight = false;
+
+	for (unsigned i = 0; i < STORM; i++) {
+		bool up = ioapic[index].line[pin] && (entry[0] & RTE_LEVEL) &&
+			  !(entry[0] & RTE_MASKED);
+
+		if (!up && !in_flight) {
+			return;
+		}
+		/* EOI comes first, so a line that is up sends the next one before we mask. */
+		in_flight = up;
+		(void)dispatch(entry[1] >> 24, entry[0] & 0xff);
+	}
+	panic("hosted IO-APIC %u: storm at pin %u", index, pin);
+}
+
+void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value)
+{
+	unsigned pin = (reg - 0x10) / 2;
+
+	ASSERT(index < IOAPICS_MAX && reg >= 0x10 && pin < ioapic[index].pins);
+	if ((reg & 1) && !(ioapic[index].entry[pin][0] & RTE_MASKED) &&
+	    ioapic[index].entry[pin][1] != value) {
+		host_ioapic_torn_count++;
+	}
+	ioapic[index].entry[pin][reg & 1] = value;
+}
+
+void host_ioapic_set_line(unsigned index, unsigned pin, bool level)
+{
+	const uint32_t *entry = ioapic[index].entry[pin];
+	bool rise = level && !ioapic[index].line[pin];
+
+	ioapic[index].line[pin] = level;
+	if (entry[0] & RTE_LEVEL) {
+		service_level(index, pin);
+	} else if (rise && !(entry[0] & RTE_MASKED)) {
+		(void)dispatch(entry[1] >> 24, entry[0] & 0xff);
+	}
+}
+
+void host_ioapic_poll(void)
+{
+	for (unsigned i = 0; i < IOAPICS_MAX; i++) {
+		for (unsigned pin = 0; pin < ioapic[i].pins; pin++) {
+			service_level(i, pin);
+		}
+	}
+}
+
+uint64_t host_ioapic_entry(unsigned index, unsigned pin)
+{
+	return (uint64_t)ioapic[index].entry[pin][1] << 32 | ioapic[index].entry[pin][0];
+}
+
+void arch_vcpu_kick(struct vcpu *v)
+{
+	ASSERT(v->domain->id < HOST_DOMAINS_MAX);
+	__atomic_fetch_add(&kicks[v->domain->id][v->id], 1, __ATOMIC_RELAXED);
+}
+
+unsigned host_kick_count(const struct vcpu *v)
+{
+	return kicks[v->domain->id][v->id];
+}
