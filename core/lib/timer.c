@@ -27,6 +27,11 @@ struct timer_queue {
 
 static struct timer_queue timer_queues[TIMER_CPUS_MAX];
 
+void timer_cpu_reset(unsigned cpu)
+{
+	timer_queues[cpu] = (struct timer_queue){.armed = UINT64_MAX};
+}
+
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
 {
 	*t = (struct timer){.fn = fn};

@@ -20,6 +20,9 @@ struct timer {
 	bool queued;
 };
 
+/* An empty queue for processor `cpu`, which runs no timers now: it comes up, or it is gone. */
+void timer_cpu_reset(unsigned cpu);
+
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
 /* Queue on this processor (moving it when queued). A deadline in the past fires at the next chance. */
 void timer_set(struct timer *t, uint64_t deadline);
