@@ -44,7 +44,8 @@ BENCH := $(sort $(patsubst test/bench/bench_%.c,%,$(wildcard test/bench/bench_*.
 TOOLS := $(if $(wildcard tools/vmlinux.c),$B/taproot-vmlinux) $(if $(wildcard tools/replay.c),$B/taproot-replay)
 
 LIBS_test_insn := -lZydis -lZycore
-LIBS_test_vmlinux := -llzma -lzstd -lz -llz4
+VMLINUX_PARTS := $(patsubst %,$B/host/%.o,$(wildcard tools/vmlinux_*.c))
+LIBS_test_vmlinux := $(VMLINUX_PARTS) -llzma -lzstd -lz -llz4
 
 .PHONY: all check unit fuzz-fixed bench fuzz clang clean
 .DELETE_ON_ERROR:
@@ -117,6 +118,8 @@ $B/fuzz/%: $B/host/test/fuzz/fuzz_%.c.o $B/host/test/fuzz/main.c.o $B/libhost.a
 	$(SAY) LINK $@
 	@mkdir -p $(@D)
 	$Q$(HOSTCC) $(SANITIZE) -o $@ $< $B/host/test/fuzz/main.c.o $B/libhost.a $(LIBS_fuzz_$*)
+
+$B/test/test_vmlinux: $(VMLINUX_PARTS)
 
 $B/bench/%: $B/plain/test/bench/bench_%.c.o $B/libplain.a
 	@mkdir -p $(@D)
