@@ -4,6 +4,7 @@
 # make check      hosted tests; one line a test in build/check-results.txt
 # make bench      hosted benchmarks, figures only
 # make fuzz       libFuzzer builds of the fuzz targets (clang)
+# make guests     the test kernels
 # make clang      the image once more, compiled by clang, for its warnings
 # V=1 shows the commands.
 
@@ -41,17 +42,18 @@ UNIT := $(sort $(patsubst test/unit/test_%.c,%,$(wildcard test/unit/test_*.c)))
 UNIT_SH := $(sort $(wildcard test/unit/test_*.sh))
 FUZZ := $(sort $(patsubst test/fuzz/fuzz_%.c,%,$(wildcard test/fuzz/fuzz_*.c)))
 BENCH := $(sort $(patsubst test/bench/bench_%.c,%,$(wildcard test/bench/bench_*.c)))
+GUESTS := $(patsubst guests/%/main.c,$B/guests/%.elf,$(wildcard guests/*/main.c))
 TOOLS := $(if $(wildcard tools/vmlinux.c),$B/taproot-vmlinux) $(if $(wildcard tools/replay.c),$B/taproot-replay)
 
 LIBS_test_insn := -lZydis -lZycore
 VMLINUX_PARTS := $(patsubst %,$B/host/%.o,$(wildcard tools/vmlinux_*.c))
 LIBS_test_vmlinux := $(VMLINUX_PARTS) -llzma -lzstd -lz -llz4
 
-.PHONY: all check unit fuzz-fixed bench fuzz clang clean
+.PHONY: all guests check unit fuzz-fixed bench fuzz clang clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $B/taproot.elf $(TOOLS)
+all: $B/taproot.elf $(TOOLS) $(GUESTS)
 
 # ---- the image -------------------------------------------------------------
 
@@ -91,6 +93,19 @@ $B/taproot.elf: $B/taproot.elf64 scripts/check-image.sh
 	$(SAY) OBJCOPY $@
 	$Qsh scripts/check-image.sh $<
 	$Q$(OBJCOPY) -O elf32-i386 --strip-debug $< $@
+
+# ---- test kernels --------------------------------------------------------------
+
+GUEST_CFLAGS := $(WARN) -O2 -ffreestanding -m64 -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -Iguests/common
+
+guests: $(GUESTS)
+
+$B/guests/%.elf: guests/%/main.c $(wildcard guests/common/*)
+	$(SAY) GUEST $@
+	@mkdir -p $(@D)
+	$Q$(CC) $(GUEST_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-Wl,-T,guests/common/guest.lds -o $@ guests/common/start.S guests/common/guest.c $<
 
 # ---- hosted library, tests ---------------------------------------------------
 

@@ -21,7 +21,7 @@
 #include <taproot/log.h>
 #include <taproot/pci.h>
 #include "cpu.h"
-#include "hvm.h"
+#include "power.h"
 
 #define PM1_SLP_TYP_SHIFT 10
 #define PM1_SLP_TYP_MASK  7u

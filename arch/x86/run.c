@@ -10,6 +10,7 @@
 #include <taproot/errno.h>
 #include <taproot/log.h>
 #include <taproot/option.h>
+#include <taproot/pci.h>
 #include "cpu.h"
 #include "hvm.h"
 
@@ -50,13 +51,16 @@ static void deferred_work(struct vcpu *v)
 		irq_window();
 	}
 	hvm_refill(v->domain);
+	if (v->domain->pci && pci_root_refill(v->domain->pci)) {
+		log_guest("d%u: no memory for PCI functions that appear", v->domain->id);
+	}
 }
 
 /* HLT: sleep until there is something to deliver. The check and the sleep are one step, interrupts off. */
 static void wait_for_event(struct vcpu *v)
 {
-	while (v->domain->end == DOMAIN_RUNNING && !v->lapic.nmi_pending &&
-	       vlapic_pending(&v->lapic) < 0) {
+	while (v->domain->end == DOMAIN_RUNNING && vlapic_pending(&v->lapic) < 0 &&
+	       !__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED)) {
 		irq_wait();
 	}
 	v->arch->halted = 0;

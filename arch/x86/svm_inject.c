@@ -5,6 +5,7 @@
  * interrupt has to wait, a virtual interrupt with an intercept asks for an exit as
  * soon as the guest can take one (APMv2 15.21.4).
  */
+#include <taproot/arch.h>
 #include <taproot/log.h>
 #include "svm.h"
 
@@ -32,23 +33,38 @@ static uint64_t exception_event(struct hvm_exception *e)
 	return event;
 }
 
-static bool inject_nmi(struct vcpu *v, struct vmcb *b)
+static void inject_nmi(struct vcpu *v, struct vmcb *b)
 {
-	if (!v->lapic.nmi_pending || v->arch->nmi_masked || (b->int_state & 1)) {
-		return false;
+	if (v->arch->nmi_masked || (b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
+		return;
 	}
-	v->lapic.nmi_pending = false;
 	v->arch->nmi_masked = true;
 	b->icpt_misc1 |= ICPT_IRET;
 	b->eventinj = EVENT_VALID | EVENT_TYPE_NMI | 2;
-	return true;
+}
+
+/*
+ * Inject the interrupt that is due, or ask for an exit when one can be taken:
+ * the window's priority makes it open when the guest lowers CR8 too.
+ */
+static void inject_interrupt(struct vcpu *v, struct vmcb *b)
+{
+	int vector = vlapic_pending(&v->lapic);
+
+	if (vector >= 0 && !b->eventinj && (b->rflags & RFLAGS_IF) && !(b->int_state & 1)) {
+		vlapic_take(&v->lapic, (unsigned)vector);
+		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;
+	}
+	vector = vlapic_pending_below_tpr(&v->lapic);
+	if (vector >= 0) {
+		window_open(b, (unsigned)vector >> 4);
+	}
 }
 
 void svm_prepare_events(struct vcpu *v)
 {
 	struct svm_vcpu *s = svm_of(v);
 	struct vmcb *b = s->vmcb;
-	int vector;
 
 	b->eventinj = 0;
 	if (b->icpt_misc1 & ICPT_VINTR) {
@@ -60,22 +76,10 @@ void svm_prepare_events(struct vcpu *v)
 	} else if (v->arch->exception.valid) {
 		b->eventinj = exception_event(&v->arch->exception);
 	} else {
-		(void)inject_nmi(v, b);
+		inject_nmi(v, b);
 	}
 	b->vintr = (b->vintr & ~VINTR_TPR_MASK) | vlapic_tpr_class(&v->lapic);
-	vector = vlapic_pending(&v->lapic);
-	if (vector < 0) {
-		return;
-	}
-	if (!b->eventinj && (b->rflags & RFLAGS_IF) && !(b->int_state & 1)) {
-		vlapic_take(&v->lapic, (unsigned)vector);
-		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;
-		vector = vlapic_pending(&v->lapic);
-		if (vector < 0) {
-			return;
-		}
-	}
-	window_open(b, (unsigned)vector >> 4);
+	inject_interrupt(v, b);
 }
 
 void svm_collect_events(struct vcpu *v)
@@ -115,8 +119,8 @@ void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 		unsigned first = s->reinject & 0xff;
 
 		if (first == EXC_DF) {
-			log_guest("d%u vcpu%u: triple fault", v->domain->id, v->id);
-			v->domain->end = DOMAIN_CRASHED;
+			log_notice("d%u vcpu%u: triple fault", v->domain->id, v->id);
+			arch_domain_end(v->domain, DOMAIN_CRASHED);
 			return;
 		}
 		if (first == EXC_PF || first == 0 || (first >= 10 && first <= 13)) {

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+/* The software page walk, in every paging mode (APMv2 chapter 5). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "walk.h"
+
+#define RAM_SIZE 0x10000u
+
+static _Alignas(4096) uint8_t ram[RAM_SIZE];
+
+static const void *ram_at(void *ctx, gpa_t a)
+{
+	(void)ctx;
+	return a.v < RAM_SIZE ? ram + a.v : NULL;
+}
+
+static void put64(uint64_t at, uint64_t v)
+{
+	memcpy(ram + at, &v, 8);
+}
+
+static void put32(uint64_t at, uint32_t v)
+{
+	memcpy(ram + at, &v, 4);
+}
+
+static bool walk(const struct walk_state *s, uint64_t linear, uint64_t *out)
+{
+	gpa_t a = {0};
+	bool ok = walk_translate(s, linear, ram_at, NULL, &a);
+
+	*out = a.v;
+	return ok;
+}
+
+static int clear(void **state)
+{
+	(void)state;
+	memset(ram, 0, sizeof(ram));
+	return 0;
+}
+
+#define PG (1ull << 31)
+
+static void no_paging(void **state)
+{
+	struct walk_state s = {0};
+	uint64_t a;
+
+	(void)state;
+	assert_true(walk(&s, 0x100012345678ull, &a));
+	assert_int_equal(a, 0x12345678);
+}
+
+static void legacy_4k_and_4m(void **state)
+{
+	struct walk_state s = {.cr0 = PG, .cr3 = 0x1000, .cr4 = 1 << 4};
+	uint64_t a;
+
+	(void)state;
+	put32(0x1000 + 4 * 1, 0x2000 | 1);
+	put32(0x2000 + 4 * 3, 0xabcd000 | 1);
+	put32(0x1000 + 4 * 2, 0x00c00000 | 1u << 13 | 0x81);
+	assert_true(walk(&s, 0x403123, &a));
+	assert_int_equal(a, 0xabcd123);
+	assert_true(walk(&s, 0x812345, &a));
+	assert_int_equal(a, 0x100c12345ull); /* PSE-36: bit 13 is address bit 32 */
+	assert_false(walk(&s, 0x404000, &a));
+}
+
+static void pae_4k_and_2m(void **state)
+{
+	struct walk_state s = {.cr0 = PG, .cr3 = 0x1020, .cr4 = 1 << 5};
+	uint64_t a;
+
+	(void)state;
+	put64(0x1020 + 8 * 3, 0x2000 | 1);
+	put64(0x2000 + 8 * 1, 0x3000 | 1);
+	put64(0x3000 + 8 * 5, 0x8000000123456000ull | 1);
+	put64(0x2000 + 8 * 2, 0x7fe00000 | 0x81);
+	assert_true(walk(&s, 0xc0205678, &a));
+	assert_int_equal(a, 0x123456678ull);
+	assert_true(walk(&s, 0xc0512345, &a));
+	assert_int_equal(a, 0x7ff12345);
+	assert_false(walk(&s, 0x00001000, &a));
+}
+
+static void long_mode_all_sizes(void **state)
+{
+	struct walk_state s = {.cr0 = PG, .cr3 = 0x1000, .cr4 = 1 << 5, .efer = 1 << 10};
+	uint64_t base = 511ull << 39 | 0xffff000000000000ull, a;
+
+	(void)state;
+	put64(0x1000 + 8 * 511, 0x2000 | 1);
+	put64(0x2000 + 8 * 1, 0x3000 | 1);
+	put64(0x2000 + 8 * 2, 0x180000000ull | 0x81);
+	put64(0x3000 + 8 * 4, 0x4000 | 1);
+	put64(0x3000 + 8 * 5, 0x40000000 | 0x81);
+	put64(0x4000 + 8 * 6, 0xfee00000 | 1 | 1ull << 63);
+	assert_true(walk(&s, base + (1ull << 30) + (4ull << 21) + (6 << 12) + 0x3f0, &a));
+	assert_int_equal(a, 0xfee003f0);
+	assert_true(walk(&s, base + (1ull << 30) + (5ull << 21) + 0x12345, &a));
+	assert_int_equal(a, 0x40012345);
+	assert_true(walk(&s, base + (2ull << 30) + 0x3456789, &a));
+	assert_int_equal(a, 0x183456789ull);
+	assert_false(walk(&s, 0, &a));
+}
+
+static void five_levels(void **state)
+{
+	struct walk_state s = {.cr0 = PG, .cr3 = 0x1000, .cr4 = 1 << 5 | 1 << 12, .efer = 1 << 10};
+	uint64_t a;
+
+	(void)state;
+	put64(0x1000 + 8 * 7, 0x2000 | 1);
+	put64(0x2000 + 8 * 0, 0x3000 | 1);
+	put64(0x3000 + 8 * 0, 0x4000 | 1);
+	put64(0x4000 + 8 * 0, 0x5000 | 1);
+	put64(0x5000 + 8 * 9, 0x77000 | 1);
+	assert_true(walk(&s, (7ull << 48) + 0x9123, &a));
+	assert_int_equal(a, 0x77123);
+}
+
+/* Tables outside RAM, and a large bit where none is allowed, end the walk or are ignored. */
+static void hostile_tables(void **state)
+{
+	struct walk_state s = {.cr0 = PG, .cr3 = 0xfffffffff000ull, .cr4 = 1 << 5, .efer = 1 << 10};
+	uint64_t a;
+
+	(void)state;
+	assert_false(walk(&s, 0x1234, &a));
+	s.cr3 = 0x1000;
+	put64(0x1000, 0x000ffffffffff000ull | 0x81);
+	assert_false(walk(&s, 0x1234, &a));
+	put64(0x1000, 0x1000 | 0x1);
+	put64(0x1000, 0x1000 | 0x81); /* a table that contains itself still has an end */
+	assert_true(walk(&s, 0x1234 & 0x1ff, &a));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(no_paging, clear),
+		cmocka_unit_test_setup(legacy_4k_and_4m, clear),
+		cmocka_unit_test_setup(pae_4k_and_2m, clear),
+		cmocka_unit_test_setup(long_mode_all_sizes, clear),
+		cmocka_unit_test_setup(five_levels, clear),
+		cmocka_unit_test_setup(hostile_tables, clear),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
