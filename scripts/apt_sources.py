@@ -2,9 +2,9 @@
 """
 Writes a private apt source list from the user's own: same mirror, same keys.
 
-  apt_sources.py CODENAME BACKPORTS OUT
+  apt_sources.py CODENAME BACKPORTS OUT [ETC]
 
-Reads /etc/apt/sources.list and /etc/apt/sources.list.d (one-line and deb822
+Reads sources.list and sources.list.d below ETC, /etc/apt by default (one-line and deb822
 format, sources.list(5)) and takes the entries that serve CODENAME and its
 updates and security suites, component main. With BACKPORTS = 1 an entry for
 CODENAME-backports is added at the same mirror. The user's files are only read.
@@ -67,6 +67,7 @@ def parse_deb822(text):
 
 
 def read_all(etc="/etc/apt"):
+	"""All binary entries, in apt's order."""
 	entries = []
 	parts = sorted(glob.glob(etc + "/sources.list.d/*"))
 	for path in [etc + "/sources.list"] + parts:
@@ -96,21 +97,42 @@ def is_alias(suite, codename):
 	return suite == codename or suite in names.get(codename, ())
 
 
+def wanted_suites(entry, codename):
+	names = (codename, codename + "-updates", codename + "-security")
+	return [s for s in entry["suites"]
+		if s in names or is_alias(s, codename)]
+
+
+def debian_uris(entries, codename):
+	"""
+	The mirrors of Debian itself among those of the base suite: other
+	archives name their suites after Debian's releases too.
+	"""
+	base, updates = [], set()
+	for e in entries:
+		suites = wanted_suites(e, codename)
+		if any(is_alias(s, codename) for s in suites):
+			base += [u for u in e["uris"] if not u.startswith("cdrom:")]
+		if codename + "-updates" in suites:
+			updates.update(e["uris"])
+	named = [u for u in base
+		 if u.rstrip("/").rsplit("/", 1)[-1].startswith("debian")]
+	return [u for u in base if u in updates] or named or base
+
+
 def select(entries, codename, backports):
 	"""The stanzas for one release; the base suite's mirror has backports."""
+	entries = [e for e in entries if "main" in e["components"]]
+	mirrors = debian_uris(entries, codename)
 	out, base = [], None
 	for e in entries:
-		if "main" not in e["components"]:
-			continue
-		suites = [s for s in e["suites"]
-			  if re.split("[-/]", s)[0] == codename or
-			  is_alias(s, codename)]
-		suites = [s for s in suites if not s.endswith("-backports")]
+		suites = wanted_suites(e, codename)
+		is_base = any(is_alias(s, codename) for s in suites)
 		for uri in e["uris"]:
-			if not suites or uri.startswith("cdrom:"):
+			if not suites or (is_base and uri not in mirrors):
 				continue
 			out.append(stanza(uri, suites, e["options"]))
-			if any(is_alias(s, codename) for s in suites):
+			if is_base:
 				base = base or (uri, e["options"])
 	if base and backports:
 		out.append(stanza(base[0], [codename + "-backports"], base[1]))
@@ -119,9 +141,10 @@ def select(entries, codename, backports):
 
 def main():
 	codename, backports, path = sys.argv[1:4]
-	stanzas = select(read_all(), codename, backports == "1")
+	entries = read_all(*sys.argv[4:5])
+	stanzas = select(entries, codename, backports == "1")
 	if not stanzas:
-		sys.exit("no apt source for %s main found below /etc/apt" %
+		sys.exit("no apt source for %s main found below the apt folder" %
 			 codename)
 	with open(path, "w", encoding="utf-8") as f:
 		f.write("\n".join(stanzas))

@@ -80,13 +80,15 @@ def devices(disk):
 	]
 
 
-def board(cpu=CPU, mem="2048", smp=2):
-	return [
+def board(cpu=CPU, mem="2048", smp=2, iommu=True):
+	out = [
 		"-M", "q35,kernel-irqchip=split", "-accel", "tcg", "-cpu", cpu,
 		"-m", str(mem), "-smp", str(smp), "-nodefaults",
 		"-display", "none",
-		"-device", "intel-iommu,intremap=on,eim=on",
 	]
+	if iommu:
+		out += ["-device", "intel-iommu,intremap=on,eim=on"]
+	return out
 
 
 def quote(value):

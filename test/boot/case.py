@@ -10,14 +10,17 @@ import importlib
 import os
 import re
 import shutil
+import tempfile
 import time
 
 import fixtures
 import list as tests
 import machine
+import poke
 import qemu
 
 DEFAULT_TIMEOUT = 180
+BOARD = ("cpu", "smp", "mem", "iommu")
 
 
 class Run:
@@ -29,6 +32,7 @@ class Run:
 		self.name = test["name"]
 		self.log_path = logs / (self.name + ".log")
 		self.disk = logs / (self.name + ".disk")
+		self.folder = tempfile.mkdtemp(prefix="taproot-")
 		self.vm = None
 
 	def text(self):
@@ -36,7 +40,7 @@ class Run:
 
 	def read_page(self, address):
 		"""4 KiB of physical memory, by way of a file."""
-		path = self.vm.folder + "/page"
+		path = self.folder + "/page"
 		self.vm.qmp.execute("pmemsave", val=address, size=4096,
 				    filename=path)
 		with open(path, "rb") as f:
@@ -44,6 +48,10 @@ class Run:
 
 	def baseline(self):
 		return bare_log(self.test, self.log_path.parent)
+
+	def clean(self):
+		self.disk.unlink(missing_ok=True)
+		shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def command(run, bare):
@@ -62,12 +70,13 @@ def command(run, bare):
 			modules = getattr(fixtures, test["modules"])()
 		boot = machine.boot_taproot(
 			test.get("options", tests.OPTIONS), args, modules)
-	board = machine.board(cpu=test.get("cpu", machine.CPU),
-			      smp=test.get("smp", 2))
+	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(run.disk)
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
 		argv.append("-no-reboot")
+	if "poke" in test:
+		argv += poke.arguments(run.folder)
 	return argv
 
 
@@ -84,14 +93,14 @@ def bare_log(test, logs):
 	path = machine.BUILD / ("baseline-%s-%s.txt" %
 				(test["name"], key.hexdigest()[:16]))
 	if not path.exists():
-		run.vm = qemu.Vm(argv, run.log_path, DEFAULT_TIMEOUT)
+		run.vm = qemu.Vm(argv, run.folder, run.log_path, DEFAULT_TIMEOUT)
 		try:
 			run.vm.wait_for(r"T: done")
 		finally:
 			run.vm.stop()
 		if run.vm.count(r"T: done"):
 			path.write_text(run.text())
-	run.disk.unlink()
+	run.clean()
 	return path.read_text() if path.exists() else ""
 
 
@@ -108,6 +117,8 @@ def judges(test):
 def follow(run):
 	"""Plays the test's part until its end; yields failures."""
 	vm, test = run.vm, run.test
+	if "poke" in test:
+		getattr(poke, test["poke"])(run.folder)
 	if "type" in test:
 		pattern, line = test["type"]
 		if vm.wait_for(pattern):
@@ -151,7 +162,7 @@ def execute(test, logs, bare=False):
 	begin = time.monotonic()
 	failures = []
 	try:
-		run.vm = qemu.Vm(command(run, bare), run.log_path,
+		run.vm = qemu.Vm(command(run, bare), run.folder, run.log_path,
 				 test.get("timeout", DEFAULT_TIMEOUT))
 		try:
 			failures += follow(run)
@@ -163,7 +174,7 @@ def execute(test, logs, bare=False):
 		failures += verdicts(run)
 	except Exception as error:  # a broken judge is a failed test
 		failures.append("%s: %s" % (type(error).__name__, error))
-	run.disk.unlink(missing_ok=True)
+	run.clean()
 	return failures, time.monotonic() - begin, run.log_path
 
 

@@ -9,9 +9,7 @@ returns and terminal escapes; the log file has each with its arrival time.
 Not supported: more than one console (a second serial port goes to a file).
 """
 import re
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 
@@ -25,14 +23,13 @@ class Timeout(Exception):
 
 
 class Vm:
-	def __init__(self, argv, log_path, timeout):
+	def __init__(self, argv, folder, log_path, timeout):
 		self.start = time.monotonic()
 		self.deadline = self.start + timeout
 		self.lines = []
 		self.changed = threading.Condition()
 		self.closed = False
-		self.folder = tempfile.mkdtemp(prefix="taproot-")
-		path = self.folder + "/qmp"
+		path = folder + "/qmp"
 		argv = argv + ["-qmp", "unix:%s,server=on,wait=off" % path]
 		self.log = open(log_path, "w", encoding="utf-8")
 		self.log.write("# %s\n" % " ".join(argv))
@@ -68,8 +65,14 @@ class Vm:
 			return sum(1 for s in self.lines
 				   if re.search(pattern, s))
 
-	def wait_for(self, pattern, times=1):
-		"""True when seen, False when QEMU ended first; or Timeout."""
+	def wait_for(self, pattern, times=1, seconds=None):
+		"""
+		True when seen, False when QEMU ended first or the seconds are
+		over; Timeout at the deadline of the whole test.
+		"""
+		limit = self.deadline
+		if seconds is not None:
+			limit = min(limit, time.monotonic() + seconds)
 		with self.changed:
 			while True:
 				seen = sum(1 for s in self.lines
@@ -78,7 +81,9 @@ class Vm:
 					return True
 				if self.closed:
 					return False
-				left = self.deadline - time.monotonic()
+				left = limit - time.monotonic()
+				if left <= 0 and limit < self.deadline:
+					return False
 				if left <= 0:
 					raise Timeout()
 				self.changed.wait(left)
@@ -94,9 +99,12 @@ class Vm:
 		self.qmp.drain()
 		return self.process.wait(timeout=30)
 
-	def type_line(self, line):
-		self.process.stdin.write((line + "\n").encode())
+	def type_text(self, text):
+		self.process.stdin.write(text.encode())
 		self.process.stdin.flush()
+
+	def type_line(self, line):
+		self.type_text(line + "\n")
 
 	def stop(self):
 		"""Ends QEMU if it still runs; the log is complete afterwards."""
@@ -107,4 +115,3 @@ class Vm:
 		self.qmp.close()
 		self.process.stdin.close()
 		self.log.close()
-		shutil.rmtree(self.folder, ignore_errors=True)
