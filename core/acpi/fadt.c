@@ -31,7 +31,7 @@ static struct acpi_reg gas(const uint8_t *t, size_t at)
 	return reg;
 }
 
-/* A register block with its old and its X_ field; `block_len` is the table's, the X_ width often lies. */
+/* A register block, by old and X_ field; `block_len` is the table's: the X_ width often lies. */
 static struct acpi_reg block(const uint8_t *t, size_t own, size_t legacy, size_t extended,
 			     unsigned block_len)
 {
@@ -112,9 +112,7 @@ int acpi_parse_fadt(const void *table, size_t len, struct acpi_fadt *out, struct
 	table_address(t, own, FADT_DSDT, FADT_X_DSDT, &out->dsdt, &out->dsdt_legacy);
 	table_address(t, own, FADT_FACS, FADT_X_FACS, &out->facs, &out->facs_legacy);
 	if (out->dsdt.v == 0) {
-		why->reason = "names no DSDT";
-		why->offset = FADT_DSDT;
-		return -EINVAL;
+		return acpi_refuse(why, "names no DSDT", FADT_DSDT);
 	}
 	return 0;
 }

@@ -87,7 +87,8 @@ static int find_rsdp(struct acpi_host *h, hpa_t given)
 	if (find_in(hpa(BIOS_SCAN_START), BIOS_SCAN_LEN, &h->rsdp, &h->rsdp_address) == 0) {
 		return 0;
 	}
-	log_error("acpi: no RSDP in the EBDA nor at 0xe0000..0xfffff; on a UEFI machine use a loader that hands it over");
+	log_error("acpi: no RSDP in the EBDA nor at 0xe0000..0xfffff; "
+		  "on a UEFI machine use a loader that hands it over");
 	return -ENOENT;
 }
 

@@ -184,10 +184,12 @@ int acpi_parse_madt(const void *table, size_t len, struct acpi_madt *out, struct
 			return -EINVAL;
 		}
 	}
+	if (out->lapic.v == 0 || out->lapic.v > UINT32_MAX || (out->lapic.v & (PAGE_SIZE - 1))) {
+		return acpi_refuse(why, "local APIC address is not that of a page below 4 GiB",
+				   MADT_LAPIC_ADDRESS);
+	}
 	if (out->enabled_count == 0) {
-		why->reason = "no enabled processor";
-		why->offset = MADT_ENTRIES;
-		return -EINVAL;
+		return acpi_refuse(why, "no enabled processor", MADT_ENTRIES);
 	}
 	return 0;
 }

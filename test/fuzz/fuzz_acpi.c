@@ -161,6 +161,7 @@ static struct maker m;
 static void seed_madt(void)
 {
 	make_start(&m, "APIC", 44);
+	acpi_put(m.b, MADT_LAPIC_ADDRESS, 4, 0xfee00000);
 	make_lapic(&m, 0, 0, 1);
 	make_x2apic(&m, 1, 256, 1);
 	make_ioapic(&m, 2, 0xfec00000, 0);

@@ -17,7 +17,7 @@
 static struct maker m;
 static struct acpi_refusal why;
 
-/* The parser sees an allocation of exactly the table's bytes, so that ASan sees the first one too far. */
+/* The parser gets an allocation of exactly the table's bytes: ASan sees the first one too far. */
 #define PARSE(parser, out)                              \
 	({                                              \
 		uint8_t *copy_ = malloc(m.len + !m.len); \
@@ -123,11 +123,11 @@ static void test_madt(void **state)
 	make_put(&m, 8, 0x1700050803); /* NMI source, flags 5, GSI 23 */
 	make_put(&m, 6, 0x010005ff0604); /* LAPIC NMI, all, flags 5, LINT1 */
 	make_put(&m, 4, 0x00000c05);         /* LAPIC address override */
-	make_put(&m, 8, 0x1fee00000);
+	make_put(&m, 8, 0xfed00000);
 	make_put(&m, 4, 0xeeee047f); /* padding type */
 	make_end(&m);
 	assert_int_equal(PARSE(acpi_parse_madt, &a), 0);
-	assert_int_equal(a.lapic.v, 0x1fee00000);
+	assert_int_equal(a.lapic.v, 0xfed00000);
 	assert_int_equal(a.flags, 1);
 	assert_int_equal(a.cpu_count, 4);
 	assert_int_equal(a.enabled_count, 2);
@@ -177,6 +177,10 @@ static void test_madt_refused(void **state)
 	m.b[48] = 0;
 	make_end(&m);
 	REFUSED(acpi_parse_madt, &a, "no enabled processor", 44);
+	madt_start();
+	acpi_put(m.b, MADT_LAPIC_ADDRESS, 4, 0xfee00100);
+	make_end(&m);
+	REFUSED(acpi_parse_madt, &a, "local APIC address is not that of a page below 4 GiB", 36);
 }
 
 static void test_madt_ioapics(void **state)
