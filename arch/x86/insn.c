@@ -59,7 +59,7 @@
 #define SXW	(ZXW | A_SIGNED)
 
 /*
- * APMv3 table A-1. Rows 40 and the P are what note_prefix() must see; in 16 and
+ * APMv3 tables A-1 and A-2. Rows 40 and the P are what note_prefix() must see; in 16 and
  * 32-bit code 40-4F are INC and DEC, without a memory operand.
  */
 static const uint16_t map_primary[256] = {
@@ -118,14 +118,14 @@ static const uint16_t map_secondary[256] = {
 #define PFX_ADDRESS	0x200	/* 67 */
 #define PFX_BLOCKING	0x400	/* F0, F2 or F3 */
 
-/* Operand size in bytes by mode / 32, by 66 and REX.W (APMv3 table 1-2). */
+/* Operand size in bytes by mode / 32, by 66 and REX.W (APMv3 1.2.2, 1.2.7). */
 static const uint8_t operand_sizes[3][2][2] = {
 	{ { 2, 2 }, { 4, 4 } },
 	{ { 4, 4 }, { 2, 2 } },
 	{ { 4, 8 }, { 2, 8 } },
 };
 
-/* Address size in bytes by mode / 32 and 67 (APMv3 table 1-3). */
+/* Address size in bytes by mode / 32 and 67 (APMv3 1.2.3). */
 static const uint8_t address_sizes[3][2] = { { 2, 4 }, { 4, 2 }, { 8, 4 } };
 
 /*
@@ -159,7 +159,7 @@ enum form_special { FORM_PLAIN = 0, FORM_SIB, FORM_RIP, FORM_REGISTER };
 #define FORM_R { NO, NO, 0, FORM_REGISTER }
 #define FORMS_R FORM_R, FORM_R, FORM_R, FORM_R, FORM_R, FORM_R, FORM_R, FORM_R
 
-/* By ModRM.mod * 8 + ModRM.rm (APMv3 table A-33). */
+/* By ModRM.mod * 8 + ModRM.rm (SDM 2A table 2-1). */
 static const struct form forms16[32] = {
 	{ BX, SI, 0, 0 }, { BX, DI, 0, 0 }, { BP, SI, 0, 0 },
 	{ BP, DI, 0, 0 }, { SI, NO, 0, 0 }, { DI, NO, 0, 0 },
@@ -167,7 +167,7 @@ static const struct form forms16[32] = {
 	FORMS16(1), FORMS16(2), FORMS_R,
 };
 
-/* The same for 32 and 64-bit addressing (APMv3 table A-34, 1.7). */
+/* The same for 32 and 64-bit addressing (SDM 2A table 2-2, 2.2.1.6). */
 static const struct form forms32[32] = {
 	{ 0, NO, 0, 0 }, { 1, NO, 0, 0 }, { 2, NO, 0, 0 },
 	{ BX, NO, 0, 0 }, { NO, NO, 0, FORM_SIB },
@@ -294,7 +294,7 @@ INLINE enum insn_status take_opcode(struct decoder *d, unsigned int *attr)
 	return *attr ? INSN_OK : INSN_UNSUPPORTED;
 }
 
-/* The SIB byte (APMv3 1.4.3, tables ). */
+/* The SIB byte (SDM 2A table 2-3, 2.2.1.2). */
 INLINE bool take_sib(struct decoder *d, unsigned int *base,
 		     unsigned int *disp_size, struct insn *out)
 {

@@ -5,7 +5,7 @@
  * A pure function from instruction bytes to "load or store, how wide, which
  * register or immediate, at which effective address": MOV (88-8B, A0-A3, C6,
  * C7), MOVZX, MOVSX and MOVSXD, in 16, 32 and 64-bit code with every prefix
- * and addressing form (APMv3 1.2-1.5, SDM 2A chapter 2).
+ * and addressing form (APMv3 1.2-1.7, SDM 2A chapter 2).
  *
  * Deliberately not supported: everything else. LOCK, REP, read-modify-write,
  * string, segment register and vector instructions are INSN_UNSUPPORTED; the

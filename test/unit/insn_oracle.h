@@ -144,7 +144,7 @@ insn_oracle_check_data(const ZydisDecodedOperand *data, const struct insn *insn)
 /*
  * libZydis 4.0 reports R13D as the base where 64-bit code has 32-bit addresses,
  * REX.B and a SIB without base (mod 0, base 5). Processors use the displacement
- * alone (APMv3 table A-35; tried with LEA).
+ * alone (SDM 2A table 2-3, note 1; tried with LEA).
  */
 static inline bool insn_oracle_phantom_base(const struct insn_oracle *oracle,
 					    const ZydisDecodedOperandMem *mem)
