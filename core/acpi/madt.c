@@ -43,9 +43,24 @@ static unsigned entry_min(unsigned type)
 	}
 }
 
+/* Firmware may list a processor both ways, which 5.2.12.12 forbids: it must not be started twice. */
+static bool listed(const struct acpi_madt *m, uint32_t apic_id)
+{
+	for (unsigned i = 0; i < m->cpu_count; i++) {
+		if (m->cpu[i].enabled && m->cpu[i].apic_id == apic_id) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void add_cpu(struct acpi_madt *m, uint32_t apic_id, uint32_t uid, uint32_t flags,
 		    bool x2apic_entry)
 {
+	if ((flags & MADT_CPU_ENABLED) != 0 && listed(m, apic_id)) {
+		m->entries_ignored++;
+		return;
+	}
 	if (m->cpu_count == ACPI_CPUS_MAX) {
 		m->cpus_left_out++;
 		return;
