@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of core/pci share: the root's index and pools, and the state
+ * of a passed-through function, one struct a concern.
+ *
+ * Everything here is guarded by the domain's pci_lock, except the index, which
+ * is read without a lock (a slot's ops are published last), and the registers
+ * that read handlers load (single aligned loads).
+ */
+#ifndef TAPROOT_PCI_INTERNAL_H
+#define TAPROOT_PCI_INTERNAL_H
+
+#include <taproot/arch.h>
+#include <taproot/domain.h>
+#include <taproot/irq.h>
+#include <taproot/pci.h>
+#include <taproot/pci_spec.h>
+
+#define PCI_BARS_MAX 7u
+#define PCI_BAR_ROM  6u
+
+/* What is set aside for functions that appear after boot. */
+#define PCI_SPARE_FUNCTIONS 16u
+#define PCI_SPARE_BUSES     8u
+#define PCI_SPARE_ENTRIES   1024u
+
+/* Pages of a table of 2048 entries that begins inside a page, and of its pending bits. */
+#define MSIX_TABLE_PAGES 9u
+#define MSIX_PBA_PAGES   2u
+
+/* Who decodes a dword of configuration space: index of pci_concerns[]. */
+enum pci_concern_id {
+	CONCERN_PLAIN, /* the machine's register, as it is */
+	CONCERN_COMMAND,
+	CONCERN_BAR,
+	CONCERN_ROM,
+	CONCERN_PM,
+	CONCERN_EXPRESS,
+	CONCERN_AF,
+	CONCERN_MSI,
+	CONCERN_MSIX,
+	CONCERN_MSI_REFUSED,
+	CONCERN_MSIX_REFUSED,
+	CONCERN_COUNT
+};
+
+struct pci_function;
+
+struct pci_concern {
+	enum verdict (*read)(struct pci_function *f, struct pci_access *a); /* NULL: perform */
+	enum verdict (*write)(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+};
+extern const struct pci_concern pci_concerns[CONCERN_COUNT];
+
+enum pci_bar_kind { BAR_NONE, BAR_IO, BAR_MEM32, BAR_MEM64, BAR_HIGH, BAR_ROM };
+enum pci_bar_state { BAR_OFF, BAR_MAPPED, BAR_PENDING };
+
+struct msix_region;
+
+struct pci_bar {
+	struct pci_function *function;
+	uint64_t size;  /* 0: not implemented */
+	uint64_t value; /* address and enable bits as last written; of both halves */
+	uint64_t at;    /* where it is mapped or wants to be */
+	uint32_t fixed; /* read-only low bits */
+	uint8_t index;
+	uint8_t kind;
+	uint8_t state;
+	bool complained;
+	/* BARs smaller than a page share it: list of the page's hash bucket, and its claim. */
+	struct pci_bar *page_next;
+	struct msix_region *page_trap;
+	sbdf_t page_owner;
+	/* The root's list of BARs that could not be mapped. */
+	struct pci_bar *pending_next;
+	struct pci_bar *pending_prev;
+};
+
+struct pci_msi {
+	uint8_t offset; /* 0: none */
+	bool is64;
+	bool maskable;
+	bool blocked;     /* enabled by the guest, but no vector or no message yet */
+	uint16_t header;  /* id and next pointer */
+	uint16_t control; /* as the guest sees it */
+	uint32_t data;
+	uint32_t mask;
+	uint64_t address;
+	struct irq_source src;
+};
+
+struct msix_entry {
+	struct irq_source src;
+	uint64_t address; /* as the guest wrote them */
+	uint32_t data;
+	uint32_t control;
+};
+
+/* Pages that hold the table or the pending bits: trapped, reached through a window. */
+struct msix_region {
+	struct pci_function *function;
+	struct iomap window;
+	uint32_t first;  /* offset in the BAR, page aligned */
+	uint32_t pages;  /* 0: not in use */
+	uint8_t bar;
+	bool mapped;     /* claimed, and the window points there */
+	uint64_t offset; /* of the window's first byte in the BAR; wraps for a BAR inside a page */
+};
+
+struct pci_msix {
+	uint8_t offset; /* 0: none */
+	bool known;     /* the machine's entries have been masked once */
+	bool dirty;     /* the machine's entries lag behind: it could not hear us */
+	uint16_t control;
+	uint16_t count;
+	uint8_t table_bar;
+	uint8_t pba_bar;
+	uint32_t table; /* offsets in their BARs */
+	uint32_t pba;
+	struct msix_entry *entry;
+	/* [0] holds the table, and the pending bits when they are near; [1] otherwise those. */
+	struct msix_region region[2];
+};
+
+struct pci_function {
+	struct pci_root *root;
+	struct pci_function *next; /* all of the root, or the spare ones */
+	sbdf_t sbdf;
+	uint32_t identity; /* vendor and device id */
+	uint8_t layout;    /* header type without the multi-function bit */
+	uint8_t bar_count;
+	uint8_t pm;        /* capability offsets, 0: none */
+	uint8_t express;
+	uint8_t af;
+	bool sleeping;     /* put into D3 */
+	bool stale;        /* may have been reset: look again at the next access */
+	uint16_t class_code;
+	uint16_t command;
+	/* By dword. Extended registers are all plain (until SR-IOV and resizable BARs come). */
+	uint8_t concern[PCI_CONFIG_SIZE / 4];
+	struct pci_bar bar[PCI_BARS_MAX];
+	struct pci_msi msi;
+	struct pci_msix msix;
+};
+
+/* One entry of the index. ops == NULL: nobody. */
+struct pci_slot {
+	const struct pci_ops *ops;
+	void *ctx;
+};
+
+struct pci_bus {
+	struct pci_slot slot[256]; /* by device and function */
+};
+
+struct pci_segment {
+	struct pci_bus *bus[256];
+};
+
+#define PCI_PAGE_BUCKETS 64u
+/* Seven BARs, two of them cut by a trapped region each, released and claimed, and shared pages. */
+#define PCI_STEPS_MAX 48u
+
+struct pci_ecam {
+	struct pci_root *root;
+	struct pci_window window;
+};
+
+struct pci_root {
+	struct domain *domain;
+	struct pci_segment *segment[PCI_SEGMENTS_MAX];
+	uint32_t latch; /* port CF8h */
+	const struct port_ops *reset_ops;
+	void *reset_ctx;
+	struct pci_ecam ecam[PCI_WINDOWS_MAX];
+	unsigned ecam_count;
+	bool booting; /* allocation is allowed */
+
+	struct pci_function *functions;
+	uint32_t function_count;
+	uint32_t refused_count;
+	uint32_t mapped_count;
+
+	struct pci_bar *page_bucket[PCI_PAGE_BUCKETS];
+	struct pci_bar *pending_first;
+	struct pci_bar *pending_last;
+	uint32_t pending_count;
+
+	/* The transaction being built. */
+	struct memmap_step step[PCI_STEPS_MAX];
+	unsigned step_count;
+
+	struct pci_function *spare_function;
+	uint32_t spare_function_count;
+	struct msix_entry *spare_entry;
+	uint32_t spare_entry_count;
+	struct pci_bus *spare_bus[PCI_SPARE_BUSES];
+	uint32_t spare_bus_count;
+};
+
+/* ---- decode.c ---- */
+extern const struct port_ops pci_port_ops;
+extern const struct mmio_ops pci_ecam_ops;
+
+/* ---- root.c ---- */
+struct pci_slot *pci_slot_find(const struct pci_root *root, sbdf_t sbdf);
+/* The slot, its tables made if need be; NULL: nothing left for them. */
+struct pci_slot *pci_slot_make(struct pci_root *root, sbdf_t sbdf);
+void pci_slot_publish(struct pci_slot *slot, const struct pci_ops *ops, void *ctx);
+uint32_t pci_read_machine(sbdf_t sbdf, unsigned reg, unsigned len);
+
+/* ---- admit.c ---- */
+/* Admit the function of the machine at `sbdf`, which answered `identity`. NULL: logged why not. */
+struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t identity);
+/* An access to a slot that nobody has. */
+enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a);
+/* Vendor and device id mean that a function is there. */
+bool pci_identity_present(uint32_t identity);
+
+/* ---- passthrough.c ---- */
+extern const struct pci_ops pci_passthrough_ops;
+
+/* ---- apply.c ---- */
+struct pci_effect *pci_effect_add(struct pci_effects *e, enum pci_effect_kind kind, unsigned bar,
+				  unsigned index, uint64_t address);
+void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci_effects *e);
+
+/* ---- header.c ---- */
+void header_admit(struct pci_function *f);
+enum verdict header_write_command(struct pci_function *f, struct pci_access *a,
+				  struct pci_effects *e);
+/* Set who decodes the dwords of [reg, reg + size). False (and logged): outside, or taken. */
+bool header_set_concern(struct pci_function *f, unsigned reg, unsigned size,
+			enum pci_concern_id concern);
+/* Bring `*shadow`, the dword at a->reg & ~3, up to date with the write `a`; bits outside `writable` stay. */
+uint32_t access_merge(const struct pci_access *a, uint32_t shadow, uint32_t writable);
+/* The part of dword `dword` that the read `a` wants. */
+uint32_t access_extract(const struct pci_access *a, uint32_t dword);
+/* Clear bits (given as of the dword) in the value of the write `a`. */
+void access_clear(struct pci_access *a, uint32_t bits);
+
+/* ---- bar.c ---- */
+void bar_admit(struct pci_function *f);
+bool bar_is_memory(const struct pci_bar *b);
+uint64_t bar_address(const struct pci_bar *b);
+/* Does the BAR decode by what was written to it and to the command register? */
+bool bar_enabled(const struct pci_bar *b);
+/* Effects that bring all mappings of the function to what its registers say. */
+void bar_follow(struct pci_function *f, struct pci_effects *e);
+enum verdict bar_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict bar_write_rom(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+/* Load the shadow from the machine (after a reset). */
+void bar_reload(struct pci_function *f);
+
+/* ---- map.c ---- */
+/* Carry out the MAP and UNMAP effects as one transaction, then try what is pending again. */
+void map_apply(struct pci_function *f, struct pci_effects *e);
+
+/* ---- cap.c ---- */
+void cap_admit(struct pci_function *f);
+
+/* ---- msi.c ---- */
+void msi_admit(struct pci_function *f, unsigned offset);
+enum verdict msi_read(struct pci_function *f, struct pci_access *a);
+enum verdict msi_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict msi_write_refused(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+/* Bring the source to what the shadow says; PCI_RESULT_*. */
+uint32_t msi_apply(struct pci_function *f);
+bool msi_enabled(const struct pci_function *f);
+/* After a possible reset: when the machine's enable bit is gone, so is our shadow. */
+void msi_look(struct pci_function *f);
+/* Can an interrupt message have this address (SDM 3A 11.11.1)? */
+bool msi_address_valid(uint64_t address);
+
+/* ---- msix.c ---- */
+void msix_admit(struct pci_function *f, unsigned offset);
+enum verdict msix_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict msix_write_refused(struct pci_function *f, struct pci_access *a,
+				struct pci_effects *e);
+uint32_t msix_apply_entry(struct pci_function *f, unsigned index);
+void msix_apply_all(struct pci_function *f);
+bool msix_enabled(const struct pci_function *f);
+void msix_look(struct pci_function *f);
+/* The region's pages are claimed at `page`, the BAR being at `bar_at`; or not any more. */
+void msix_region_map(struct msix_region *r, uint64_t page, uint64_t bar_at);
+void msix_region_unmap(struct msix_region *r);
+
+/* A dword of an entry as the guest sees it, and its write. */
+uint32_t msix_entry_read(const struct msix_entry *entry, unsigned field);
+void msix_entry_write(struct msix_entry *entry, unsigned field, uint32_t value);
+uint32_t msix_pba_size(const struct pci_msix *m);
+
+/* ---- msix_table.c ---- */
+extern const struct mmio_ops msix_table_ops;
+
+/* ---- reset.c ---- */
+enum verdict reset_write_pm(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict reset_write_express(struct pci_function *f, struct pci_access *a,
+				 struct pci_effects *e);
+enum verdict reset_write_af(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+/* Look at a function that may have been reset; its registers decide. */
+void reset_look(struct pci_function *f);
+
+#endif
