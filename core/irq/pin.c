@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pins of the machine's IO-APICs (82093AA 3.2.4; ICH9 datasheet 13.5.7): the
- * hardware side of a source of kind IRQ_PIN or IRQ_OURS.
+ * hardware side of a source of kind IRQ_PIN.
  *
  * The redirection entry is computed, never read back, so a mask is one write.
  * The mask is set before the high dword changes: an entry with half of a new
@@ -11,10 +11,8 @@
  * entries (VT-d 4.1 5.1.5.1), which arch_ioapic_entry() may give instead.
  */
 #include <taproot/arch.h>
-#include <taproot/errno.h>
 #include <taproot/irq.h>
 
-#define IOAPIC_VERSION    1
 #define IOAPIC_ENTRY(pin) (0x10 + 2 * (pin))
 #define IOAPIC_MASKED     (1u << 16)
 
@@ -51,24 +49,4 @@ void irq_pin_set_mode(struct irq_pin *pin, unsigned mode)
 	if (pin->src.bound) {
 		irq_source_restore(&pin->src);
 	}
-}
-
-void irq_pin_mask_all(unsigned ioapic)
-{
-	unsigned pins = ((arch_ioapic_read(ioapic, IOAPIC_VERSION) >> 16) & 0xff) + 1;
-
-	for (unsigned i = 0; i < pins; i++) {
-		arch_ioapic_write(ioapic, IOAPIC_ENTRY(i), IOAPIC_MASKED);
-	}
-}
-
-int irq_pin_own(struct irq_pin *pin, unsigned ioapic, unsigned index, unsigned mode,
-		const struct irq_source_ops *ops, void *ctx)
-{
-	irq_source_init(&pin->src, ops, IRQ_OURS, NULL, ctx, index);
-	pin->ioapic = (uint16_t)ioapic;
-	pin->mode = (uint16_t)mode;
-	pin->src.level = mode & IRQ_PIN_LEVEL;
-	irq_source_update(&pin->src, false, 0, 0);
-	return pin->src.bound ? 0 : -ENOSPC;
 }

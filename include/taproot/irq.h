@@ -96,15 +96,6 @@ void irq_pin_mask(struct irq_source *src, bool masked);
 void irq_pin_route(struct irq_source *src);
 /* Polarity and trigger; programs the machine again when the pin is bound. */
 void irq_pin_set_mode(struct irq_pin *pin, unsigned mode);
-/* Mask every pin of IO-APIC `ioapic`: once, when the machine is taken over. */
-void irq_pin_mask_all(unsigned ioapic);
-/*
- * A pin whose interrupts are the hypervisor's own: calls `fire` on this
- * processor. A level pin's `fire` has to quiet the device before it returns.
- * -ENOSPC when no vector is left.
- */
-int irq_pin_own(struct irq_pin *pin, unsigned ioapic, unsigned index, unsigned mode,
-		const struct irq_source_ops *ops, void *ctx) MUST_CHECK;
 
 /* Delivery modes of messages, redirection entries, LVT and ICR (SDM 3A 11.6.1). */
 enum irq_mode {
