@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The boot processor's way from the loader's world to the hardware domain:
+ * what the machine is, its interrupt controllers and clocks, all its
+ * processors, then the domain.
+ */
+#include <taproot/acpi.h>
+#include <taproot/log.h>
+#include <taproot/option.h>
+#include <taproot/record.h>
+#include "cpu.h"
+#include "hvm.h"
+#include "hwdom.h"
+#include "main.h"
+
+#define TAPROOT_VERSION "0.1"
+
+static struct acpi_host acpi;
+
+static void start_interrupts(void)
+{
+	const struct acpi_reg *pm = &acpi.fadt.pm_timer;
+	uint16_t pm_port = acpi.has_fadt && pm->space == 1 ? (uint16_t)pm->address : 0;
+
+	lapic_init(options.x2apic);
+	if (timer_hw_init(pm_port, acpi.fadt.pm_timer_32bit)) {
+		log_notice("no timer to calibrate with: time is a guess");
+	}
+	for (unsigned i = 0; i < acpi.madt.ioapic_count; i++) {
+		if (ioapic_hw_add(i, acpi.madt.ioapic[i].address)) {
+			refuse("the IO-APIC at 0x%llx does not answer",
+			       (unsigned long long)acpi.madt.ioapic[i].address.v);
+		}
+	}
+}
+
+static void start_processors(const struct boot_info *info)
+{
+	static uint32_t ids[ACPI_CPUS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < acpi.madt.cpu_count; i++) {
+		if (acpi.madt.cpu[i].enabled) {
+			ids[count++] = acpi.madt.cpu[i].apic_id;
+		}
+	}
+	log_info("processors: %u of %u run, %s mode", smp_start(info, ids, count), count,
+		 lapic_is_x2apic() ? "x2APIC" : "xAPIC");
+}
+
+static void enable_hvm(void *arg)
+{
+	int rc = hvm->cpu_enable();
+
+	if (rc) {
+		*(int *)arg = rc;
+	}
+}
+
+static void start_recorder(void)
+{
+	if (options.record == PORT_NONE) {
+		return;
+	}
+	if (serial_raw_open(options.record)) {
+		log_notice("record=: there is no such serial port, nothing is recorded");
+		return;
+	}
+	record_init(record_sink);
+}
+
+void hypervisor_main(struct boot_info *info)
+{
+	const char *missing = hvm->refusal();
+	int rc = 0;
+
+	log_info("Taproot %s, a hypervisor; %s on %s", TAPROOT_VERSION, hvm->name,
+		 cpu_features.vendor);
+	if (options.help) {
+		option_help();
+	}
+	if (missing) {
+		refuse("%s", missing);
+	}
+	if (acpi_host_read(&acpi, hpa(info->rsdp))) {
+		refuse("no usable ACPI tables; use firmware that has them");
+	}
+	start_interrupts();
+	start_processors(info);
+	smp_call(SMP_ALL, enable_hvm, &rc);
+	if (rc) {
+		refuse("%s cannot be enabled on every processor (error %d)", hvm->name, rc);
+	}
+	start_recorder();
+	hvm_run(hwdom_build(info, &acpi));
+}
