@@ -21,9 +21,9 @@ struct mask {
 #define ALL 0xffffffffu
 
 static const struct mask masks[] = {
-	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4) off; TSC deadline, hypervisor on. */
+	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4), ACPI thermal off; TSC deadline, hypervisor on. */
 	{1, 1, {0, 0, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 |
-			1u << 21 | 1u << 27, 1u << 7 | 1u << 14 | 1u << 22},
+			1u << 21 | 1u << 27, 1u << 22},
 	 {0, 0, 1u << 24 | 1u << 31, 0}},
 	{5, 1, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
 	{6, 1, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */

@@ -39,7 +39,12 @@ trap_common:
 	push %r15
 	cld
 	mov %rsp, %rdi
+	/* A frame for the backtrace: what was interrupted is the caller. */
+	pushq 17 * 8(%rdi)
+	push %rbp
+	mov %rsp, %rbp
 	call trap_handle
+	add $16, %rsp
 	pop %r15
 	pop %r14
 	pop %r13

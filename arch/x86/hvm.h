@@ -7,6 +7,7 @@
 #define ARCH_X86_HVM_H
 
 #include <taproot/domain.h>
+#include <taproot/insn.h>
 #include <taproot/nested.h>
 #include "walk.h"
 #include "x86.h"
@@ -56,6 +57,7 @@ struct vcpu_arch {
 	uint32_t in_guest;
 	uint32_t halted;
 	uint64_t exits[CAUSE_COUNT];
+	struct insn_cache insns; /* decoded MMIO instructions, by their bytes */
 	void *vendor;      /* the VMCB and what belongs to it */
 };
 

@@ -57,6 +57,11 @@ static void enable_hvm(void *arg)
 	}
 }
 
+static void record_sink(const void *buf, size_t len)
+{
+	serial_raw_write(options.record, buf, len);
+}
+
 static void start_recorder(void)
 {
 	if (options.record == PORT_NONE) {

@@ -118,11 +118,11 @@ static void refuse_instruction(struct vcpu *v, gpa_t a, const uint8_t *bytes, un
 
 static void emulate(struct vcpu *v, gpa_t fault)
 {
-	uint8_t bytes[INSN_LENGTH_MAX];
+	uint8_t bytes[INSN_LENGTH_MAX + 1]; /* the cache's key is 16 bytes */
 	uint64_t base[INSN_SEGMENT_COUNT], value = 0;
 	unsigned mode = hvm->code_mode(v);
 	struct access ac;
-	struct insn in;
+	const struct insn *in;
 	enum outcome o;
 	unsigned n;
 
@@ -131,20 +131,21 @@ static void emulate(struct vcpu *v, gpa_t fault)
 	if (n == 0) {
 		return; /* gone since the fault: the guest executes it again, and faults itself */
 	}
-	if (insn_decode(bytes, n, mode, &in) != INSN_OK || !locate(v, &in, fault, &ac)) {
+	if (insn_decode_cached(&v->arch->insns, bytes, n, mode, &in) != INSN_OK ||
+	    !locate(v, in, fault, &ac)) {
 		refuse_instruction(v, fault, bytes, n);
 		return;
 	}
-	if (in.kind == INSN_LOAD) {
+	if (in->kind == INSN_LOAD) {
 		o = access_read(v, &ac, &value);
 		if (o == OUTCOME_DONE) {
-			insn_load_result(&in, v->arch->gpr, value);
+			insn_load_result(in, v->arch->gpr, value);
 		}
 	} else {
-		o = access_write(v, &ac, insn_store_value(&in, v->arch->gpr));
+		o = access_write(v, &ac, insn_store_value(in, v->arch->gpr));
 	}
 	if (o == OUTCOME_DONE) {
-		hvm_skip(v, in.length);
+		hvm_skip(v, in->length);
 	}
 }
 

@@ -18,7 +18,7 @@
 
 #define AREA_BASE_SIZE (5 * MIB)
 #define AREA_ALIGN     (2 * MIB)
-#define POOL_PER_RAM   2048 /* one byte for so many of RAM: tables, processors */
+#define POOL_PER_RAM   8192 /* one byte for so many of RAM: tables, processors */
 #define POOL_MAX       (64 * MIB)
 
 extern char image_start[], image_end[];

@@ -51,8 +51,8 @@ trampoline64:
 	mov trampoline_stack(%rip), %rsp
 	mov trampoline_entry(%rip), %rax
 	xor %ebp, %ebp
-	call *%rax
-	ud2
+	push $0				/* no caller: the backtrace ends */
+	jmp *%rax
 
 	.balign 8
 trampoline_gdt:

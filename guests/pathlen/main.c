@@ -9,6 +9,8 @@
 #include "guest.h"
 
 #define RUNS 33
+/* Where nothing else is on a q35; edu's BAR goes back and forth between here and the next MiB. */
+#define BAR_PLACE 0xe0000000u
 
 #define CFG(bus, dev, fn, reg) \
 	(0x80000000u | (bus) << 16 | (dev) << 11 | (fn) << 8 | ((reg)&0xfc))
@@ -245,7 +247,7 @@ void guest_main(const struct start_info *si)
 		power_off(si);
 	}
 	open_msix();
-	m.bar = cfg_read(m.edu, 0x10) & ~0xfu;
+	m.bar = BAR_PLACE;
 	empty = measure(op_nothing, NULL);
 	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		say("P: %s %u\n", list[i].name, measure(list[i].op, list[i].between) - empty);
