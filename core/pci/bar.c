@@ -61,8 +61,8 @@ static void bar_set_size(struct pci_function *f, struct pci_bar *b, uint64_t mas
 	uint64_t size = mask & -mask;
 
 	if (mask && ((mask + size) & (top - 1))) {
-		log_notice("pci: " SBDF_FMT ": BAR %u has holes in its address bits (%#llx)",
-			   SBDF_ARGS(f->sbdf), b->index, (unsigned long long)mask);
+		log_notice("pci: " SBDF_FMT ": BAR %u has holes in its address bits (%#lx)",
+			   SBDF_ARGS(f->sbdf), b->index, mask);
 	}
 	b->size = size;
 }

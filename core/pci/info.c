@@ -63,8 +63,8 @@ static void log_function(const struct pci_function *f)
 		const struct pci_bar *b = &f->bar[i];
 
 		if (b->size) {
-			log_info("pci:   BAR %u [%#llx, +%#llx) %s", i,
-				 (unsigned long long)bar_address(b), (unsigned long long)b->size,
+			log_info("pci:   BAR %u [%#lx, +%#lx) %s", i,
+				 bar_address(b), b->size,
 				 bar_is_memory(b) ? state[b->state] : "I/O");
 		}
 	}
@@ -81,8 +81,8 @@ void pci_root_log(struct pci_root *root)
 	for (unsigned i = 0; i < root->ecam_count; i++) {
 		const struct pci_window *w = &root->ecam[i].window;
 
-		log_info("pci: segment %u buses %u-%u by ECAM at %#llx", w->segment, w->bus_first,
-			 w->bus_last, (unsigned long long)w->bus0.v);
+		log_info("pci: segment %u buses %u-%u by ECAM at %#lx", w->segment, w->bus_first,
+			 w->bus_last, w->bus0.v);
 	}
 	for (const struct pci_function *f = root->functions; f; f = f->next) {
 		log_function(f);

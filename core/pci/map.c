@@ -253,22 +253,22 @@ static void bar_complain(struct pci_bar *b, int rc, const struct mem_range *met)
 	}
 	b->complained = true;
 	if (rc != -EBUSY) {
-		log_guest("pci: " SBDF_FMT ": BAR %u [%#llx, %#llx) not mapped: %s",
-			  SBDF_ARGS(b->function->sbdf), b->index, (unsigned long long)b->at,
-			  (unsigned long long)end,
+		log_guest("pci: " SBDF_FMT ": BAR %u [%#lx, %#lx) not mapped: %s",
+			  SBDF_ARGS(b->function->sbdf), b->index, b->at,
+			  end,
 			  rc == -ENOSPC ? "too many ranges" : "outside the address space");
 	} else if (met->owner.v != SBDF_NONE.v) {
-		log_guest("pci: " SBDF_FMT ": BAR %u [%#llx, %#llx) not mapped: meets " SBDF_FMT
-			  " at [%#llx, %#llx)",
-			  SBDF_ARGS(b->function->sbdf), b->index, (unsigned long long)b->at,
-			  (unsigned long long)end, SBDF_ARGS(met->owner),
-			  (unsigned long long)met->start.v, (unsigned long long)met->end.v);
+		log_guest("pci: " SBDF_FMT ": BAR %u [%#lx, %#lx) not mapped: meets " SBDF_FMT
+			  " at [%#lx, %#lx)",
+			  SBDF_ARGS(b->function->sbdf), b->index, b->at,
+			  end, SBDF_ARGS(met->owner),
+			  met->start.v, met->end.v);
 	} else {
-		log_guest("pci: " SBDF_FMT ": BAR %u [%#llx, %#llx) not mapped: meets %s at "
-			  "[%#llx, %#llx)",
-			  SBDF_ARGS(b->function->sbdf), b->index, (unsigned long long)b->at,
-			  (unsigned long long)end, memmap_type_name(met->type),
-			  (unsigned long long)met->start.v, (unsigned long long)met->end.v);
+		log_guest("pci: " SBDF_FMT ": BAR %u [%#lx, %#lx) not mapped: meets %s at "
+			  "[%#lx, %#lx)",
+			  SBDF_ARGS(b->function->sbdf), b->index, b->at,
+			  end, memmap_type_name(met->type),
+			  met->start.v, met->end.v);
 	}
 }
 
@@ -334,8 +334,8 @@ static void map_retry(struct pci_root *root)
 		}
 		map_commit(root);
 		bar_show_regions(b);
-		log_guest("pci: " SBDF_FMT ": BAR %u mapped at %#llx after all",
-			  SBDF_ARGS(b->function->sbdf), b->index, (unsigned long long)b->at);
+		log_guest("pci: " SBDF_FMT ": BAR %u mapped at %#lx after all",
+			  SBDF_ARGS(b->function->sbdf), b->index, b->at);
 	}
 }
 

@@ -213,17 +213,18 @@ enum verdict pci_access(struct pci_root *root, struct pci_access *a)
 
 /* ---- creation ---- */
 
-static int window_check(const struct pci_window *w)
+/* NULL, or why the window cannot be served. */
+static const char *window_fault(const struct pci_root *root, const struct pci_window *w)
 {
-	uint64_t last = w->bus0.v + (((uint64_t)w->bus_last + 1) << PCI_ECAM_BUS_SHIFT);
+	uint64_t end = w->bus0.v + (((uint64_t)w->bus_last + 1) << PCI_ECAM_BUS_SHIFT);
 
-	if (w->bus_first > w->bus_last || w->bus0.v % MIB || last < w->bus0.v ||
-	    w->segment >= PCI_SEGMENTS_MAX) {
-		log_notice("pci: ECAM window of segment %u, buses %u-%u at %#llx is refused",
-			   w->segment, w->bus_first, w->bus_last, (unsigned long long)w->bus0.v);
-		return -EINVAL;
+	if (w->segment >= PCI_SEGMENTS_MAX) {
+		return "segment number too high";
 	}
-	return 0;
+	if (w->bus_first > w->bus_last || w->bus0.v % MIB || end < w->bus0.v) {
+		return "malformed";
+	}
+	return root->ecam_count == PCI_WINDOWS_MAX ? "one too many" : NULL;
 }
 
 static int root_add_segment(struct pci_root *root, unsigned segment)
@@ -235,31 +236,38 @@ static int root_add_segment(struct pci_root *root, unsigned segment)
 	return root->segment[segment] ? 0 : -ENOMEM;
 }
 
+/* A window that cannot be had is left out, with a line in the log. -ENOMEM. */
 static int root_add_window(struct pci_root *root, const struct pci_window *w)
 {
 	struct pci_ecam *ecam = &root->ecam[root->ecam_count];
 	uint64_t first = w->bus0.v + ((uint64_t)w->bus_first << PCI_ECAM_BUS_SHIFT);
 	uint64_t size = (uint64_t)(w->bus_last - w->bus_first + 1) << PCI_ECAM_BUS_SHIFT;
-	int rc = window_check(w);
+	const char *fault = window_fault(root, w);
 
-	if (rc || root->ecam_count == PCI_WINDOWS_MAX) {
-		return rc ? rc : -ENOSPC;
+	if (!fault) {
+		int rc = root_add_segment(root, w->segment);
+
+		if (rc) {
+			return rc;
+		}
+		ecam->root = root;
+		ecam->window = *w;
+		if (ioreq_claim_mmio(root->domain, gpa(first), size, &pci_ecam_ops, ecam)) {
+			fault = "not free in the memory map";
+		}
 	}
-	rc = root_add_segment(root, w->segment);
-	if (rc) {
-		return rc;
+	if (!fault) {
+		root->ecam_count++;
+		if (root->domain->hardware &&
+		    arch_pci_add_ecam(w->segment, w->bus_first, w->bus_last, w->bus0)) {
+			fault = "not usable by the hypervisor";
+		}
 	}
-	ecam->root = root;
-	ecam->window = *w;
-	rc = ioreq_claim_mmio(root->domain, gpa(first), size, &pci_ecam_ops, ecam);
-	if (rc) {
-		return rc;
+	if (fault) {
+		log_notice("pci: ECAM window of segment %u, buses %u-%u, bus 0 at %#lx: %s",
+			   w->segment, w->bus_first, w->bus_last, w->bus0.v, fault);
 	}
-	root->ecam_count++;
-	if (root->domain->hardware) {
-		rc = arch_pci_add_ecam(w->segment, w->bus_first, w->bus_last, w->bus0);
-	}
-	return rc;
+	return 0;
 }
 
 int pci_root_create(struct domain *d, const struct pci_window *w, unsigned count)

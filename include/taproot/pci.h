@@ -82,7 +82,8 @@ struct pci_window {
 /*
  * Give `d` a root complex: claims ports CF8h-CFFh and traps the windows. For
  * the hardware domain also makes the windows known to the architecture. Sets
- * d->pci. -ENOMEM, -EINVAL (a malformed window), or the error of a claim.
+ * d->pci. A window that cannot be had is logged and left out. -ENOMEM, or the
+ * error of the claim of the ports.
  */
 int pci_root_create(struct domain *d, const struct pci_window *w, unsigned count) MUST_CHECK;
 /*
