@@ -261,7 +261,9 @@ static void take_facs(struct acpi_host *h, hpa_t a)
 		log_notice("acpi: no FACS at %#llx", (unsigned long long)a.v);
 		return;
 	}
-	keep(h, a, "FACS", len, false);
+	if (keep(h, a, "FACS", len, false)) {
+		log_info("acpi: FACS at %#llx, %u bytes", (unsigned long long)a.v, len);
+	}
 }
 
 /* Walk one root table. False: it cannot be used. */
