@@ -11,7 +11,6 @@ report says that all is well, and under which hypervisor it should be.
 Not supported: several machines at once on one disk file.
 """
 import argparse
-import os
 import subprocess
 import sys
 import threading
@@ -74,15 +73,24 @@ def run_unattended(argv, wanted):
 	return 0 if well and right else 1
 
 
+def run_interactive(argv):
+	"""The terminal is QEMU's; its warnings about TCG would scroll along."""
+	print("==> starting the machine; Ctrl-A X ends it", file=sys.stderr)
+	path = machine.BUILD / "qemu.log"
+	with open(path, "w", encoding="utf-8") as log:
+		status = subprocess.call(argv, stderr=log)
+	if status:
+		print(path.read_text(), file=sys.stderr)
+	return status
+
+
 def main():
 	args = arguments()
 	interactive = (sys.stdin.isatty() and sys.stdout.isatty() and
 		       not args.no_terminal)
 	argv = command(args, interactive)
 	if interactive:
-		print("==> starting the machine; Ctrl-A X ends it", file=sys.stderr)
-		sys.stderr.flush()
-		os.execv(argv[0], argv)
+		sys.exit(run_interactive(argv))
 	print("==> starting the machine", file=sys.stderr)
 	sys.exit(run_unattended(argv, "none" if args.bare else "taproot"))
 
