@@ -84,7 +84,7 @@ struct boot_move {
 int bootmap_plan_modules(const struct boot_info *info, struct boot_range image,
 			 struct boot_move moves[BOOT_MODULES_MAX], unsigned *count) MUST_CHECK;
 
-/* Reads `len` bytes of physical memory at `a`; NULL: not readable. Given by the caller, tests have their own. */
+/* `len` bytes of physical memory at `a`; NULL: not readable. Tests have their own. */
 typedef const void *(*boot_view_fn)(void *ctx, uint64_t a, uint32_t len);
 
 /*

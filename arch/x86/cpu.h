@@ -27,9 +27,10 @@ extern struct cpu_features cpu_features;
 void cpu_detect(void);
 /* Control registers, EFER, PAT as we want them; every processor. */
 void cpu_setup(void);
-/* GDT, TSS, IDT; `stacks`: the stack slot is mapped, so NMI, #DF and #MC may have theirs. */
+/* GDT, TSS, IDT; `stacks`: the slot is mapped, NMI, #DF and #MC may have theirs. */
 void desc_setup(struct pcpu *p, bool stacks);
-/* Load TR again after something else has been in it (the busy bit is taken out of the descriptor). */
+/* Load TR again after something else has been in it (the busy bit is taken out of the descriptor).
+ */
 void desc_load_tr(struct pcpu *p);
 
 /* ---- traps and interrupts ---- */
@@ -65,7 +66,7 @@ void irq_dispatch(unsigned vector);
 NORETURN void crash_trap(const struct trap_frame *f);
 /* True when some processor is writing a crash report. */
 bool crash_in_progress(void);
-/* One line that says what is missing and what to do; then halt (noreboot) or reset after some seconds. */
+/* One line: what is missing and what to do; then halt (noreboot), or reset after seconds. */
 NORETURN void refuse(const char *format, ...) PRINTF(1, 2);
 /* FADT's reset register: address space 0 memory, 1 I/O, 2 PCI configuration (ACPI 6.5 4.8.3.6). */
 void reset_register_set(unsigned space, uint64_t address, uint8_t value);
@@ -93,7 +94,8 @@ int serial_getc(void);
 
 /* ---- interrupt controllers ---- */
 
-/* Mask the 8259s for good and set up the boot processor's local APIC; x2APIC mode when allowed and there. */
+/* Mask the 8259s for good and set up the boot processor's local APIC; x2APIC mode when allowed and
+ * there. */
 void lapic_init(bool want_x2apic);
 /* The same mode on this other processor. */
 void lapic_init_ap(void);

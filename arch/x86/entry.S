@@ -12,7 +12,8 @@ trap_stubs:
 	.rept 256
 	.balign 16
 	/* Vectors with an error code: 8, 10-14, 17, 21, 29, 30 (APMv2 table 8-1). */
-	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
+	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || \
+	      vector == 21 || vector == 29 || vector == 30)
 	pushq $0
 	.endif
 	pushq $vector

@@ -68,7 +68,7 @@ static void icr_write(uint32_t high, uint32_t low)
 	unsigned wait = ICR_WAIT_MAX;
 
 	if (x2apic) {
-		/* Not a serializing write: what the other side will read goes first (SDM 3A 11.12.3). */
+		/* Not serializing: what the other side reads goes first (SDM 3A 11.12.3). */
 		__asm__ volatile("mfence; lfence" : : : "memory");
 		wrmsr(MSR_X2APIC + (LAPIC_ICR >> 4), (uint64_t)high << 32 | low);
 		return;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Local APIC registers by their offset in the page (SDM 3A table 11-1); the x2APIC MSR is 0x800 + offset / 16. */
+/*
+ * Local APIC registers by their offset in the page (SDM 3A table 11-1); the
+ * x2APIC MSR is 0x800 + offset / 16.
+ */
 #ifndef X86_LAPIC_H
 #define X86_LAPIC_H
 

@@ -88,8 +88,8 @@ static unsigned largest_level(uint64_t va, uint64_t a, uint64_t size)
 {
 	unsigned level = cpu_features.gib_pages ? 2 : 1;
 
-	while (level && (((va | a) & ((PAGE_SIZE << (9 * level)) - 1)) ||
-			 size < PAGE_SIZE << (9 * level))) {
+	while (level &&
+	       (((va | a) & ((PAGE_SIZE << (9 * level)) - 1)) || size < PAGE_SIZE << (9 * level))) {
 		level--;
 	}
 	return level;

@@ -14,8 +14,8 @@
 #include "paging.h"
 #include "x86.h"
 
-#define ECAM_MAX  64
-#define BUS_SIZE  MIB
+#define ECAM_MAX   64
+#define BUS_SIZE   MIB
 #define CF8_ENABLE (1u << 31)
 
 struct ecam {
@@ -25,7 +25,7 @@ struct ecam {
 };
 
 static struct ecam ecam[ECAM_MAX];
-static unsigned ecam_count;  /* written last: readers see whole entries */
+static unsigned ecam_count;   /* written last: readers see whole entries */
 static struct lock ecam_lock; /* adding */
 static struct lock cf8_lock;  /* address and data belong together */
 
@@ -73,8 +73,8 @@ static volatile void *ecam_address(sbdf_t sbdf, unsigned reg)
 
 		if (e->segment == sbdf_segment(sbdf) && sbdf_bus(sbdf) >= e->bus_first &&
 		    sbdf_bus(sbdf) <= e->bus_last) {
-			return e->va + ((sbdf.v & 0xffff) - ((unsigned)e->bus_first << 8)) * 4096ul +
-			       reg;
+			return e->va +
+			       ((sbdf.v & 0xffff) - ((unsigned)e->bus_first << 8)) * 4096ul + reg;
 		}
 	}
 	return NULL;

@@ -45,11 +45,11 @@ struct pcpu {
 	uint64_t nmi_count;
 	struct call *calls; /* function calls others ask for: atomic list, see ipi.c */
 	uint64_t irq_count;
-	uint64_t irq_unknown;        /* interrupts on vectors without a source */
-	uint64_t iomap_seen;         /* generation of device windows in this TLB */
+	uint64_t irq_unknown;                    /* interrupts on vectors without a source */
+	uint64_t iomap_seen;                     /* generation of device windows in this TLB */
 	struct irq_source *vector[VECTOR_COUNT]; /* vector table lock for changes */
-	struct vcpu *vcpu;           /* who runs here; the run loop's */
-	struct svm_cpu *svm;         /* the run loop's */
+	struct vcpu *vcpu;                       /* who runs here; the run loop's */
+	struct svm_cpu *svm;                     /* the run loop's */
 	uint64_t gdt[8];
 	struct tss tss;
 };

@@ -38,8 +38,7 @@ static void place_area(struct boot_info *info)
 	const struct boot_range busy[] = {image_range(), {0, MIB}};
 	uint64_t ram = bootmap_ram(info->map, info->map_count);
 
-	info->area_size =
-		ALIGN_UP(AREA_BASE_SIZE + MIN(ram / POOL_PER_RAM, POOL_MAX), AREA_ALIGN);
+	info->area_size = ALIGN_UP(AREA_BASE_SIZE + MIN(ram / POOL_PER_RAM, POOL_MAX), AREA_ALIGN);
 	if (bootmap_place(info->map, info->map_count, info->area_size, AREA_ALIGN, 4 * GIB, busy,
 			  ARRAY_SIZE(busy), &info->area_start) < 0) {
 		refuse("no %llu MiB of contiguous RAM below 4 GiB for the hypervisor; give the "

@@ -59,8 +59,7 @@ static void reset_by_register(void)
 		break;
 	case RESET_PCI:
 		/* Bus 0; device, function and register as words (ACPI 6.5 table 5.1). */
-		arch_pci_write(sbdf_make(0, 0, reset_address >> 32 & 0x1f,
-					 reset_address >> 16 & 7),
+		arch_pci_write(sbdf_make(0, 0, reset_address >> 32 & 0x1f, reset_address >> 16 & 7),
 			       reset_address & 0xfff, 1, reset_value);
 		break;
 	default:

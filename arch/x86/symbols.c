@@ -17,8 +17,8 @@ const char *symbol_find(uint64_t address, uint64_t *offset)
 	uint32_t low = (uint32_t)address;
 	uint32_t first = 0, end = symbol_count;
 
-	if (address < (uint64_t)text_start || address >= (uint64_t)text_end ||
-	    symbol_count == 0 || symbol_address[0] > low) {
+	if (address < (uint64_t)text_start || address >= (uint64_t)text_end || symbol_count == 0 ||
+	    symbol_address[0] > low) {
 		*offset = 0;
 		return "?";
 	}

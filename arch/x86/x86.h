@@ -11,12 +11,12 @@
 #include <taproot/types.h>
 #include "asm.h"
 
-#define MSR_APIC_BASE     0x1b
-#define MSR_TSC_DEADLINE  0x6e0
-#define MSR_PAT           0x277
-#define MSR_X2APIC        0x800
-#define MSR_FS_BASE       0xc0000100
-#define MSR_KERNEL_GS     0xc0000102
+#define MSR_APIC_BASE    0x1b
+#define MSR_TSC_DEADLINE 0x6e0
+#define MSR_PAT          0x277
+#define MSR_X2APIC       0x800
+#define MSR_FS_BASE      0xc0000100
+#define MSR_KERNEL_GS    0xc0000102
 
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 
@@ -56,9 +56,8 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 }
 
 /* An entry of the exception table: a fault at `from` continues at `to`. */
-#define EXTABLE(from, to)                                   \
-	".pushsection .extable, \"a\"\n\t.quad " from ", " to \
-	"\n\t.popsection\n\t"
+#define EXTABLE(from, to)                                                                          \
+	".pushsection .extable, \"a\"\n\t.quad " from ", " to "\n\t.popsection\n\t"
 
 /* False when the MSR raises #GP; *value is 0 then. */
 static inline bool rdmsr_safe(uint32_t msr, uint64_t *value)
@@ -112,16 +111,16 @@ static inline uint64_t rdtsc(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-#define DEFINE_CR(n)                                                          \
-	static inline uint64_t read_cr##n(void)                               \
-	{                                                                     \
-		uint64_t v;                                                   \
-		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory"); \
-		return v;                                                     \
-	}                                                                     \
-	static inline void write_cr##n(uint64_t v)                            \
-	{                                                                     \
-		__asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");    \
+#define DEFINE_CR(n)                                                                               \
+	static inline uint64_t read_cr##n(void)                                                    \
+	{                                                                                          \
+		uint64_t v;                                                                        \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory");                     \
+		return v;                                                                          \
+	}                                                                                          \
+	static inline void write_cr##n(uint64_t v)                                                 \
+	{                                                                                          \
+		__asm__ volatile("mov %0, %%cr" #n : : "r"(v) : "memory");                         \
 	}
 
 DEFINE_CR(0)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Boot memory map (bootmap.c) and multiboot information (multiboot.c), on good and on hostile input. */
+/*
+ * Boot memory map (bootmap.c) and multiboot information (multiboot.c), on good
+ * and on hostile input.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
