@@ -121,12 +121,20 @@ static void vioapic_update_phys(struct vioapic_pin *p)
 {
 	bool level = vioapic_is_level(p->entry);
 	unsigned mode = (level ? IRQ_PIN_LEVEL : 0) | (p->entry & RTE_LOW ? IRQ_PIN_LOW : 0);
+	bool masked = !vioapic_is_open(p->entry);
+	uint64_t addr = vioapic_message_addr(p->entry);
+	uint32_t data = (uint32_t)p->entry & 0x7ff;
 
+	/* Close first, open last: polarity and trigger never change in between while open. */
+	if (masked) {
+		irq_source_update(&p->phys.src, true, addr, data);
+	}
 	irq_pin_set_mode(&p->phys, mode);
 	/* A message that nobody accepted left the pin held: it gets another chance. */
 	irq_source_hold(&p->phys.src, p->entry & RTE_REMOTE_IRR);
-	irq_source_update(&p->phys.src, !vioapic_is_open(p->entry),
-			  vioapic_message_addr(p->entry), (uint32_t)p->entry & 0x7ff);
+	if (!masked) {
+		irq_source_update(&p->phys.src, false, addr, data);
+	}
 }
 
 void vioapic_write_entry(struct vioapic_pin *p, uint64_t entry)

@@ -266,16 +266,16 @@ void vlapic_reset(struct vlapic *l)
 	}
 	__atomic_store_n(&l->irr_words, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&l->tpr, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&l->ldr, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&l->dfr, UINT32_MAX, __ATOMIC_RELAXED);
+	__atomic_store_n(&l->svr, 0xff, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < LVT_COUNT; i++) {
+		__atomic_store_n(&l->lvt[i], LVT_MASKED, __ATOMIC_RELAXED);
+	}
 	l->isr_words = 0;
-	l->tpr = 0;
-	l->ldr = 0;
-	l->dfr = UINT32_MAX;
-	l->svr = 0xff;
 	l->esr = 0;
 	l->icr = 0;
-	for (unsigned i = 0; i < LVT_COUNT; i++) {
-		l->lvt[i] = LVT_MASKED;
-	}
 	l->timer_initial = 0;
 	l->timer_divide = 0;
 	vlapic_timer_stop(l);

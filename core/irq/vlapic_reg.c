@@ -289,15 +289,16 @@ static bool vlapic_write_base(struct vlapic *l, uint64_t value)
 	    (before == mode && after == APIC_BASE_ENABLE) || (before == 0 && after == mode)) {
 		return false;
 	}
-	if (before && !after) {
-		vlapic_reset(l);
-	}
 	if (before == APIC_BASE_ENABLE && after == mode) {
 		l->icr = (uint32_t)l->icr;
 	}
+	/* Disabled first, so that less comes in between; what does is held until it is enabled. */
 	__atomic_store_n(&l->base_msr,
 			 VLAPIC_BASE_DEFAULT | after | (l->base_msr & APIC_BASE_BSP),
 			 __ATOMIC_SEQ_CST);
+	if (before && !after) {
+		vlapic_reset(l);
+	}
 	return true;
 }
 
