@@ -57,7 +57,7 @@ static uint64_t forced_value;
 unsigned host_pci_read_count;
 unsigned host_pci_write_count;
 unsigned host_iomap_write_count;
-unsigned host_iomap_left;
+unsigned host_iomap_left = 1000000;
 
 static void memory_forget(struct host_pci *p)
 {
