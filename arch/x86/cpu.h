@@ -29,8 +29,7 @@ void cpu_detect(void);
 void cpu_setup(void);
 /* GDT, TSS, IDT; `stacks`: the slot is mapped, NMI, #DF and #MC may have theirs. */
 void desc_setup(struct pcpu *p, bool stacks);
-/* Load TR again after something else has been in it (the busy bit is taken out of the descriptor).
- */
+/* Load TR again after something else has been in it. */
 void desc_load_tr(struct pcpu *p);
 
 /* ---- traps and interrupts ---- */
@@ -94,8 +93,7 @@ int serial_getc(void);
 
 /* ---- interrupt controllers ---- */
 
-/* Mask the 8259s for good and set up the boot processor's local APIC; x2APIC mode when allowed and
- * there. */
+/* Mask the 8259s, set up the boot processor's local APIC, x2APIC when allowed and there. */
 void lapic_init(bool want_x2apic);
 /* The same mode on this other processor. */
 void lapic_init_ap(void);
