@@ -107,10 +107,15 @@ bool host_nested_attach(struct domain *d, struct nested *n)
 
 static void follow(struct nested *n, const struct memmap *m, const struct memmap_change *c)
 {
-	while (nested_sync(n, m, c->start, c->end) == -ENOMEM) {
+	gpa_t start = c->start;
+	gpa_t end = c->end;
+
+	while (nested_sync(n, m, start, end) == -ENOMEM) {
 		int rc = nested_refill(n, n->reserve_count + 2 * NESTED_PAGES_PER_CHANGE);
 
 		ASSERT(rc == 0);
+		start = gpa(ALIGN_DOWN(start.v, GIB));
+		end = gpa(ALIGN_UP(end.v, GIB));
 	}
 }
 

@@ -100,6 +100,17 @@ int nested_refill(struct nested *n, uint32_t pages)
 	return 0;
 }
 
+void nested_trim(struct nested *n, uint32_t pages)
+{
+	while (n->reserve_count > pages) {
+		void *page = n->reserve;
+
+		n->reserve = *(void **)page;
+		n->reserve_count--;
+		page_free(page);
+	}
+}
+
 int nested_init(struct nested *n, const struct nested_format *format)
 {
 	ASSERT(format->levels > LEVEL_LARGE && format->levels <= LEVELS_MAX);
@@ -152,12 +163,7 @@ void nested_destroy(struct nested *n)
 {
 	clear_below(n, n->root, n->format.levels - 1);
 	page_free(n->root);
-	while (n->reserve) {
-		void *page = n->reserve;
-
-		n->reserve = *(void **)page;
-		page_free(page);
-	}
+	nested_trim(n, 0);
 	memset(n, 0, sizeof(*n));
 }
 

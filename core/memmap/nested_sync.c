@@ -29,12 +29,19 @@ static enum kind kind_of(const struct mem_range *r)
 	}
 }
 
+/* Where tables and memmap both end: 4 levels reach 48 bits, whatever the processor can address. */
+static uint64_t reach(const struct nested *n, const struct memmap *m)
+{
+	return MIN(m->limit, PAGE_SIZE << (9 * n->format.levels));
+}
+
 /* Does all of [start, end) have this kind? */
-static bool uniform(const struct memmap *m, uint64_t start, uint64_t end, enum kind kind)
+static bool uniform(const struct nested *n, const struct memmap *m, uint64_t start, uint64_t end,
+		    enum kind kind)
 {
 	const struct mem_range *r = memmap_find(m, gpa(start));
 
-	if (!r || end > m->limit) {
+	if (!r || end > reach(n, m)) {
 		return false;
 	}
 	for (; r->end.v < end; r++) {
@@ -46,18 +53,18 @@ static bool uniform(const struct memmap *m, uint64_t start, uint64_t end, enum k
 }
 
 /* Widen [*start, *end), of this kind, over the superpages of `size` at its ends. */
-static void widen(const struct memmap *m, uint64_t size, enum kind kind, uint64_t *start,
-		  uint64_t *end)
+static void widen(const struct nested *n, const struct memmap *m, uint64_t size, enum kind kind,
+		  uint64_t *start, uint64_t *end)
 {
 	uint64_t low = ALIGN_DOWN(*start, size);
 	uint64_t high = ALIGN_UP(*end, size);
 
-	if (low < *start && uniform(m, low, MIN(low + size, *start), kind) &&
-	    (low + size <= *end || uniform(m, *end, low + size, kind))) {
+	if (low < *start && uniform(n, m, low, MIN(low + size, *start), kind) &&
+	    (low + size <= *end || uniform(n, m, *end, low + size, kind))) {
 		*start = low;
 		*end = MAX(*end, low + size);
 	}
-	if (high > *end && high - size >= *start && uniform(m, high - size, high, kind)) {
+	if (high > *end && high - size >= *start && uniform(n, m, high - size, high, kind)) {
 		*end = high;
 	}
 }
@@ -68,9 +75,9 @@ static int sync_run(struct nested *n, const struct memmap *m, uint64_t start, ui
 	if (kind == KIND_NONE) {
 		return nested_unmap(n, gpa(start), end - start);
 	}
-	widen(m, 2 * MIB, kind, &start, &end);
+	widen(n, m, 2 * MIB, kind, &start, &end);
 	if (n->format.has_1g) {
-		widen(m, GIB, kind, &start, &end);
+		widen(n, m, GIB, kind, &start, &end);
 	}
 	return nested_map(n, gpa(start), hpa(start), end - start,
 			  kind == KIND_WB ? NESTED_WB : NESTED_UC, true, NULL);
@@ -78,8 +85,9 @@ static int sync_run(struct nested *n, const struct memmap *m, uint64_t start, ui
 
 int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end)
 {
+	uint64_t limit = reach(n, m);
 	uint64_t at = ALIGN_DOWN(start.v, PAGE_SIZE);
-	uint64_t stop = end.v >= m->limit ? m->limit : ALIGN_UP(end.v, PAGE_SIZE);
+	uint64_t stop = end.v >= limit ? limit : ALIGN_UP(end.v, PAGE_SIZE);
 	const struct mem_range *r = memmap_find(m, gpa(at));
 	int result = 0;
 
@@ -92,7 +100,7 @@ int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end
 		while (at < stop && kind_of(r) == kind) {
 			at = MIN(stop, r->end.v);
 			r++;
-			if (at == m->limit) {
+			if (at == limit) {
 				break;
 			}
 		}
@@ -121,11 +129,11 @@ bool nested_matches(const struct nested *n, const struct memmap *m, gpa_t *where
 	struct nested_leaf leaf;
 	uint64_t at = 0;
 
-	while (at < m->limit) {
+	while (at < reach(n, m)) {
 		bool mapped = nested_next(n, gpa(at), &leaf);
 		bool here = mapped && leaf.gpa.v <= at;
 		enum kind kind = kind_of(r);
-		uint64_t stop = r->end.v;
+		uint64_t stop = MIN(r->end.v, reach(n, m));
 
 		*where = gpa(at);
 		if (here != (kind != KIND_NONE) || (here && !leaf_is(n, &leaf, kind))) {

@@ -43,6 +43,8 @@ int nested_init(struct nested *n, const struct nested_format *format) MUST_CHECK
 void nested_destroy(struct nested *n);
 /* Keep at least `pages` pages in reserve; not for trap paths. -ENOMEM. */
 int nested_refill(struct nested *n, uint32_t pages) MUST_CHECK;
+/* Give back what the reserve holds beyond `pages` pages: after the tables were first built. */
+void nested_trim(struct nested *n, uint32_t pages);
 
 /*
  * Map [gpa, gpa + size) to [hpa, ...), page aligned, by the largest pages that
@@ -65,8 +67,9 @@ int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size) MUST_CHECK;
  * and NVS write-back, MEM_LOW, MEM_MMIO and MEM_OPEN uncached, all else
  * unmapped; identity. Superpages around the changed part are formed again
  * where the memmap is uniform. -ENOMEM: the reserve is used up; what should
- * be unmapped is, some of what should be mapped may not be. A call for the
- * same range after nested_refill() completes it. Needs a flush.
+ * be unmapped is, some of what should be mapped may not be, up to 1 GiB to
+ * either side. It is mapped at its next access (ioreq.h), or by a call for the
+ * range rounded out to 1 GiB after nested_refill(). Needs a flush.
  */
 int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end) MUST_CHECK;
 /* Does the tree say what the memmap says? False: `where` receives the first page that differs. */

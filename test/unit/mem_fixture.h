@@ -1,41 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Common to the tests of the memory modules: a heap, two domains, and
+ * Common to the tests of the memory modules: two domains, and
  * handlers that remember what reached them. Included after cmocka.h by one
  * test program each.
  */
 #ifndef TAPROOT_TEST_MEM_FIXTURE_H
 #define TAPROOT_TEST_MEM_FIXTURE_H
 
-#include <stdlib.h>
-
 #include <taproot/domain.h>
 #include <taproot/errno.h>
 #include <taproot/heap.h>
 
+#include "host.h"
 #include "host_mem.h"
 
-#define FIXTURE_HEAP  (64 * MIB)
-#define FIXTURE_LIMIT (1ull << 40)
+#define FIXTURE_LIMIT  (1ull << 40)
 #define FIXTURE_RANGES 256
 
 static struct domain *dom0, *domu;
 
-/* A hardware domain and a second one; their memmaps are one hole each. */
+/* A new machine with a hardware domain and a second one; their memmaps are one hole each. */
 static inline int fixture_domains(void **state)
 {
-	static bool heap_ready;
-
 	(void)state;
-	if (!heap_ready) {
-		void *area = aligned_alloc(2 * MIB, FIXTURE_HEAP);
-
-		if (!area) {
-			return -1;
-		}
-		heap_init(area, FIXTURE_HEAP);
-		heap_ready = true;
-	}
+	host_reset();
 	host_mem_reset();
 	dom0 = domain_create(0, true, FIXTURE_LIMIT, FIXTURE_RANGES);
 	domu = domain_create(1, false, FIXTURE_LIMIT, FIXTURE_RANGES);

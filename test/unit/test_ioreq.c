@@ -143,6 +143,33 @@ static void port_nobody_claimed(void **state)
 	assert_int_equal(first.calls, 0);
 }
 
+static void port_of_the_machine(void **state)
+{
+	(void)state;
+	host_port_set(0x71, 0x12);
+	host_port_set(0x72, 0x34);
+	assert_int_equal(ioreq_port_read(dom0, 0x71, 2), 0x3412);
+	ioreq_port_write(dom0, 0x71, 2, 0xbeef);
+	assert_int_equal(host_port_written(0x72), 0xbe);
+	assert_int_equal(host_port_read_count, 1);
+	assert_int_equal(host_port_write_count, 1);
+	/* With a claim in its midst the rest goes to the machine byte by byte. */
+	assert_int_equal(claim(dom0, 0x72, 1, &first), 0);
+	assert_true(host_port_trapped(dom0, 0x72));
+	assert_false(host_port_trapped(domu, 0x72));
+	assert_int_equal(ioreq_port_read(dom0, 0x71, 2), 0x7212);
+	ioreq_port_write(dom0, 0x71, 2, 0x5566);
+	assert_int_equal(host_port_written(0x71), 0x66);
+	assert_int_equal(host_port_written(0x72), 0xbe);
+	assert_int_equal(first.value, 0x55);
+	assert_int_equal(ioreq_release_ports(dom0, 0x72, 1), 0);
+	assert_false(host_port_trapped(dom0, 0x72));
+	/* Not for another domain. */
+	assert_int_equal(ioreq_port_read(domu, 0x71, 1), 0xff);
+	ioreq_port_write(domu, 0x71, 1, 0);
+	assert_int_equal(host_port_written(0x71), 0x66);
+}
+
 static void mmio_claims(void **state)
 {
 	(void)state;
@@ -289,6 +316,7 @@ int main(void)
 		TEST(port_access_inside_a_claim),
 		TEST(port_access_across_claims),
 		TEST(port_nobody_claimed),
+		TEST(port_of_the_machine),
 		TEST(mmio_claims),
 		TEST(mmio_access_inside),
 		TEST(mmio_access_across_the_end),

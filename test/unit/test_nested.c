@@ -296,6 +296,35 @@ static void starved_sync_is_safe(void **state)
 	nested_destroy(&small);
 }
 
+/* A processor may address more than four levels of tables reach. */
+static void memmap_wider_than_the_tree(void **state)
+{
+	struct mem_range storage[8];
+	struct memmap m;
+	gpa_t where;
+
+	(void)state;
+	memmap_init(&m, NULL, storage, ARRAY_SIZE(storage), 1ull << 52);
+	assert_int_equal(memmap_set_base(&m, gpa((1ull << 48) - GIB), gpa((1ull << 48) + GIB),
+					 MEM_RAM), 0);
+	assert_int_equal(nested_sync(&n, &m, gpa(0), gpa(m.limit)), 0);
+	assert_int_equal(leaf_at((1ull << 48) - GIB).size, GIB);
+	assert_true(nested_matches(&n, &m, &where));
+	assert_int_equal(nested_sync(&n, &m, gpa(1ull << 50), gpa(1ull << 51)), 0);
+}
+
+static void trim_gives_pages_back(void **state)
+{
+	size_t free_pages = page_free_count();
+
+	(void)state;
+	nested_trim(&n, 40);
+	assert_int_equal(n.reserve_count, 32);
+	nested_trim(&n, 5);
+	assert_int_equal(n.reserve_count, 5);
+	assert_int_equal(page_free_count(), free_pages + 27);
+}
+
 /* The trees of two domains do not meet. */
 static void two_domains(void **state)
 {
@@ -324,6 +353,7 @@ int main(void)
 		TEST(split_and_free),    TEST(unmap_ranges),          TEST(exhausted_reserve),
 		TEST(derived_from_memmap), TEST(follows_claims),      TEST(superpages_form_again),
 		TEST(starved_sync_is_safe), TEST(two_domains),
+		TEST(memmap_wider_than_the_tree), TEST(trim_gives_pages_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzz target: memmap, its transactions, and the nested tables behind it.
+ *
+ * Input: operations of five bytes on two domains. Beside each map runs a model
+ * that has one entry a page and no cleverness. Checked after each operation:
+ * the answer is the model's, map and model agree page by page, the changes told
+ * are the pages whose type changed and no others, the nested tables say what
+ * the map says, and the other domain noticed nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <taproot/domain.h>
+#include <taproot/errno.h>
+#include <taproot/heap.h>
+
+#include "host.h"
+#include "host_mem.h"
+
+#define PAGES    1152u /* 4.5 MiB: superpages and their edges */
+#define OPS_MAX  32u
+#define RANGES   40u
+#define STEPS    4u
+#define OP_BYTES 5u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct model_page {
+	uint8_t base, type;
+	uint16_t claim; /* first page of the claim */
+	uint8_t owner;
+};
+
+struct side {
+	struct domain *domain;
+	struct nested nested;
+	struct model_page page[PAGES];
+	unsigned opened;
+};
+
+static struct side side[2];
+static struct model_page trial[PAGES];
+
+static void require(bool condition)
+{
+	if (!condition) {
+		abort();
+	}
+}
+
+static bool claimed(const struct model_page *p)
+{
+	return p->type != p->base && p->type != MEM_OPEN;
+}
+
+/* Ranges the map needs for this model. */
+static unsigned model_ranges(const struct model_page *p)
+{
+	unsigned count = 1;
+
+	for (unsigned i = 1; i < PAGES; i++) {
+		count += p[i].type != p[i - 1].type || p[i].base != p[i - 1].base ||
+			 (claimed(&p[i]) && p[i].claim != p[i - 1].claim);
+	}
+	return count;
+}
+
+static bool claimable(uint8_t base)
+{
+	return base == MEM_HOLE || base == MEM_RESERVED || base == MEM_LOW;
+}
+
+static int model_step(struct model_page *p, const struct memmap_step *s)
+{
+	unsigned first = (unsigned)(s->start.v / PAGE_SIZE);
+	unsigned count = (unsigned)(s->size / PAGE_SIZE);
+	unsigned end = first + count;
+
+	if (first >= PAGES || end > PAGES) {
+		return -EINVAL;
+	}
+	if (s->kind == MEMMAP_RELEASE && end < PAGES && claimed(&p[end]) && p[end].claim == first) {
+		return -ENOENT;
+	}
+	for (unsigned i = first; i < end; i++) {
+		if (s->kind == MEMMAP_CLAIM && (claimed(&p[i]) || !claimable(p[i].base))) {
+			return -EBUSY;
+		}
+		if (s->kind == MEMMAP_RELEASE &&
+		    (!claimed(&p[i]) || p[i].claim != first || p[i].owner != s->owner.v)) {
+			return -ENOENT;
+		}
+	}
+	for (unsigned i = first; i < end; i++) {
+		bool claim = s->kind == MEMMAP_CLAIM;
+
+		p[i].type = claim ? (uint8_t)s->type : p[i].base;
+		p[i].claim = (uint16_t)first;
+		p[i].owner = (uint8_t)s->owner.v;
+	}
+	return 0;
+}
+
+static const struct mmio_ops ops = {"fuzz", NULL, NULL};
+
+static struct memmap_step decode_step(const uint8_t *d)
+{
+	static const enum mem_type types[] = {MEM_MMIO, MEM_TRAP, MEM_DENY, MEM_MMIO};
+	static const uint16_t sizes[] = {1, 2, 3, 8, 64, 512, 513, 700};
+	struct memmap_step s = {
+		.kind = d[0] & 8 ? MEMMAP_RELEASE : MEMMAP_CLAIM,
+		.type = types[d[0] >> 4 & 3],
+		.start = gpa((d[1] * 8u + (d[2] & 7u)) % PAGES * PAGE_SIZE),
+		.size = sizes[d[2] >> 3 & 7] * PAGE_SIZE,
+		.owner = {d[2] >> 6 & 1},
+		.ops = &ops,
+	};
+
+	if (d[2] & 0x80) {
+		s.start = gpa(s.start.v & ~(2 * MIB - 1));
+	}
+	return s;
+}
+
+static void do_transaction(struct side *s, const uint8_t *d, size_t left)
+{
+	struct memmap *m = &s->domain->memmap;
+	unsigned count = 1 + (d[0] >> 6);
+	struct memmap_step step[STEPS];
+	unsigned claims = 0;
+	int want = 0, rc;
+
+	memcpy(trial, s->page, sizeof(trial));
+	for (unsigned i = 0; i < count; i++) {
+		step[i] = decode_step(d + ((i + 1) * OP_BYTES <= left ? i * OP_BYTES : 0));
+		if (i) {
+			step[i].start.v ^= (uint64_t)(d[3] & 3) << PAGE_SHIFT;
+		}
+		claims += step[i].kind == MEMMAP_CLAIM;
+	}
+	for (unsigned i = 0; i < count && want == 0; i++) {
+		want = model_step(trial, &step[i]);
+	}
+	rc = memmap_check(m, step, count, NULL);
+	if (want == 0 && rc == -ENOSPC) {
+		require(model_ranges(s->page) + 2 * claims > RANGES);
+		return;
+	}
+	require(rc == want);
+	if (rc == 0) {
+		memmap_commit(m, step, count);
+		memcpy(s->page, trial, sizeof(trial));
+	}
+}
+
+static void do_base(struct side *s, const uint8_t *d)
+{
+	static const enum mem_type types[] = {MEM_HOLE, MEM_RAM, MEM_RESERVED, MEM_ACPI,
+					      MEM_LOW,  MEM_NVS, MEM_UNUSABLE, MEM_OURS};
+	struct memmap_step where = decode_step(d);
+	unsigned first = (unsigned)(where.start.v / PAGE_SIZE);
+	unsigned end = first + (unsigned)(where.size / PAGE_SIZE);
+	enum mem_type type = types[d[3] & 7];
+	int rc = memmap_set_base(&s->domain->memmap, where.start, gpa(end * PAGE_SIZE), type);
+	int want = end > PAGES ? -EINVAL : 0;
+
+	for (unsigned i = first; i < end && want == 0; i++) {
+		want = claimed(&s->page[i]) ? -EBUSY : 0;
+	}
+	if (want == 0 && rc == -ENOSPC) {
+		require(model_ranges(s->page) + 2 > RANGES);
+		return;
+	}
+	require(rc == want);
+	for (unsigned i = first; i < end && rc == 0; i++) {
+		s->page[i] = (struct model_page){.base = type, .type = type};
+	}
+	/* Nobody is told of base types: what is built on them is derived anew. */
+	while (rc == 0 && nested_sync(&s->nested, &s->domain->memmap, gpa(0),
+				      gpa(PAGES * PAGE_SIZE)) == -ENOMEM) {
+		require(nested_refill(&s->nested, s->nested.reserve_count + 1) == 0);
+	}
+}
+
+static void do_open(struct side *s, const uint8_t *d)
+{
+	unsigned i = (d[1] * 8u + (d[2] & 7u)) % PAGES;
+	uint8_t type = s->page[i].type;
+	int rc = memmap_open(&s->domain->memmap, gpa(i * PAGE_SIZE + (d[3] & 0xf)));
+
+	if (type != MEM_HOLE && type != MEM_RESERVED) {
+		require(rc == -EBUSY);
+	} else if (rc == -ENOSPC) {
+		require(s->opened >= RANGES / 4 || model_ranges(s->page) + 2 > RANGES);
+	} else {
+		require(rc == 0);
+		s->page[i].type = MEM_OPEN;
+		s->opened++;
+	}
+}
+
+static void check_agreement(const struct side *s, bool tables)
+{
+	const struct memmap *m = &s->domain->memmap;
+	uint64_t at = 0;
+	gpa_t where;
+
+	require(m->count <= m->capacity);
+	for (unsigned i = 0; i < m->count; i++) {
+		const struct mem_range *r = &m->range[i];
+
+		require(r->start.v == at && r->end.v > at);
+		require(memmap_find(m, r->start) == r && memmap_find(m, gpa(r->end.v - 1)) == r);
+		for (; at < r->end.v; at += PAGE_SIZE) {
+			const struct model_page *p = &s->page[at / PAGE_SIZE];
+
+			require(r->type == p->type && r->base == p->base);
+			require(!claimed(p) || r->claim.v == p->claim * PAGE_SIZE);
+			require((r->type == MEM_TRAP) == (r->ops != NULL));
+		}
+	}
+	require(at == m->limit);
+	require(!tables || nested_matches(&s->nested, m, &where));
+}
+
+/* What was told is in order, happened, and is all that happened. */
+static void check_changes(const struct side *s, const struct model_page *before)
+{
+	unsigned told = 0, changed = 0;
+
+	require(host_change_count <= HOST_CHANGES_MAX);
+	if (host_change_count == 0 && memcmp(before, s->page, sizeof(s->page)) == 0) {
+		return;
+	}
+	for (unsigned i = 0; i < host_change_count; i++) {
+		const struct memmap_change *c = &host_change[i].change;
+
+		require(host_change[i].domain == s->domain);
+		require(c->start.v < c->end.v);
+		require(i == 0 || host_change[i - 1].change.end.v <= c->start.v);
+		for (uint64_t a = c->start.v; a < c->end.v; a += PAGE_SIZE) {
+			require(before[a / PAGE_SIZE].type == c->from);
+			require(s->page[a / PAGE_SIZE].type == c->to && c->from != c->to);
+			told++;
+		}
+	}
+	for (unsigned i = 0; i < PAGES; i++) {
+		changed += before[i].type != s->page[i].type;
+	}
+	require(told == changed);
+}
+
+static void begin(void)
+{
+	host_reset();
+	host_mem_reset();
+	for (unsigned i = 0; i < 2; i++) {
+		memset(side[i].page, 0, sizeof(side[i].page));
+		side[i].opened = 0;
+		side[i].domain =
+			domain_create((uint16_t)i, i == 0, PAGES * PAGE_SIZE, RANGES);
+		require(side[i].domain && nested_init(&side[i].nested, &nested_amd) == 0);
+		require(host_nested_attach(side[i].domain, &side[i].nested));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct model_page before[PAGES];
+
+	begin();
+	if (size > OPS_MAX * OP_BYTES) {
+		size = OPS_MAX * OP_BYTES;
+	}
+	for (; size >= OP_BYTES; data += OP_BYTES, size -= OP_BYTES) {
+		struct side *s = &side[data[4] & 1];
+		struct side *other = &side[!(data[4] & 1)];
+		uint64_t generation = other->domain->memmap.generation;
+		uint64_t mine = s->domain->memmap.generation;
+
+		memcpy(before, s->page, sizeof(before));
+		host_changes_clear();
+		switch (data[0] & 7) {
+		case 0:
+			do_base(s, data);
+			require(host_change_count == 0);
+			break;
+		case 1:
+			do_open(s, data);
+			check_changes(s, before);
+			break;
+		default:
+			do_transaction(s, data, size);
+			check_changes(s, before);
+			break;
+		}
+		if (s->domain->memmap.generation != mine) {
+			check_agreement(s, size / OP_BYTES % 8 == 0);
+		}
+		require(other->domain->memmap.generation == generation);
+	}
+	check_agreement(&side[0], true);
+	check_agreement(&side[1], true);
+	return 0;
+}
