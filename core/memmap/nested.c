@@ -219,6 +219,26 @@ static unsigned largest_level(const struct nested *n, uint64_t gpa, uint64_t hpa
 	return level;
 }
 
+/* Write leaves from index `i` of a table on, to its end or for `size` bytes. Returns the bytes mapped. */
+static uint64_t fill(struct nested *n, uint64_t *table, unsigned i, unsigned level, uint64_t leaf,
+		     uint64_t size)
+{
+	unsigned first = i;
+	unsigned end = (unsigned)MIN(ENTRIES, i + (size >> (PAGE_SHIFT + 9 * level)));
+	uint64_t step = level_size(level);
+
+	if (level == 0) {
+		for (; i < end; i++, leaf += step) {
+			entry_write(&table[i], leaf);
+		}
+	} else {
+		for (; i < end; i++, leaf += step) {
+			entry_replace(n, &table[i], level, leaf);
+		}
+	}
+	return (end - first) * step;
+}
+
 int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, enum nested_cache cache,
 	       bool writable, uint64_t *done)
 {
@@ -233,7 +253,6 @@ int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, enum neste
 	while (at < size) {
 		unsigned target = largest_level(n, gpa.v + at, hpa.v + at, size - at);
 		uint64_t leaf = bits | (target ? n->format.large_bit : 0);
-		uint64_t step = level_size(target);
 		uint64_t *table = n->root;
 
 		for (unsigned l = n->format.levels - 1; l > target && table; l--) {
@@ -243,11 +262,8 @@ int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, enum neste
 			break;
 		}
 		/* Go on in this table: a larger leaf can begin only at its end. */
-		for (unsigned i = level_index(gpa.v + at, target); i < ENTRIES && size - at >= step;
-		     i++) {
-			entry_replace(n, &table[i], target, (hpa.v + at) | leaf);
-			at += step;
-		}
+		at += fill(n, table, level_index(gpa.v + at, target), target, (hpa.v + at) | leaf,
+			   size - at);
 	}
 	if (done) {
 		*done = at;
@@ -289,6 +305,18 @@ static void prune(struct nested *n, uint64_t a)
 	}
 }
 
+/* Clear entries of a lowest table from index `i` on, to its end or for `size` bytes. Returns the bytes. */
+static uint64_t clear_leaves(uint64_t *table, unsigned i, uint64_t size)
+{
+	unsigned first = i;
+	unsigned end = (unsigned)MIN(ENTRIES, i + (size >> PAGE_SHIFT));
+
+	for (; i < end; i++) {
+		entry_write(&table[i], 0);
+	}
+	return (end - first) * PAGE_SIZE;
+}
+
 int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size)
 {
 	uint64_t at = gpa.v;
@@ -306,6 +334,10 @@ int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size)
 			uint64_t base = ALIGN_DOWN(at, level_size(l));
 			bool whole = base == at && end - at >= level_size(l);
 
+			if (l == 0) {
+				next = at + clear_leaves(table, level_index(at, 0), end - at);
+				break;
+			}
 			if (present(n, *entry) && !whole) {
 				table = entry_descend(n, entry, l);
 				if (table) {
