@@ -97,6 +97,21 @@ static void test_armed_once(void **state)
 	assert_int_equal(host_timer_arm_count, before);
 }
 
+/* Hardware whose counter does not reach that far interrupts early: it is armed once more. */
+static void test_early_interrupt(void **state)
+{
+	uint64_t now = arch_time();
+	unsigned before;
+
+	(void)state;
+	timer_set(&timers[0], now + 100);
+	before = host_timer_arm_count;
+	timer_run();
+	assert_int_equal(fired, 0);
+	assert_int_equal(host_timer_arm_count, before + 1);
+	assert_int_equal(host_timer_armed(0), now + 100);
+}
+
 static void test_past_deadline(void **state)
 {
 	(void)state;
@@ -174,6 +189,7 @@ int main(void)
 		cmocka_unit_test_setup(test_order, setup),
 		cmocka_unit_test_setup(test_move_and_cancel, setup),
 		cmocka_unit_test_setup(test_armed_once, setup),
+		cmocka_unit_test_setup(test_early_interrupt, setup),
 		cmocka_unit_test_setup(test_past_deadline, setup),
 		cmocka_unit_test_setup(test_cancel_from_callback, setup),
 		cmocka_unit_test_setup(test_batch, setup),
