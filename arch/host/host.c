@@ -16,7 +16,7 @@
 #define HEAP_SIZE    (64 * MIB)
 #define TIME_START   (1ull << 40)
 /* Timer interrupts that one host_time_advance() may bring before it calls them a storm. */
-#define STORM        1000000u
+#define STORM 1000000u
 
 static char console[CONSOLE_SIZE];
 static size_t console_length;

@@ -40,10 +40,10 @@ extern bool host_panic_expected;
 void host_panic_clear(void);
 
 /* True when `statement` panics. Locks it held stay held. */
-#define HOST_PANICS(statement)                                       \
-	(host_panic_expected = true,                                 \
-	 setjmp(host_panic_jump) ? (host_panic_clear(), true)        \
-				 : ((statement), host_panic_clear(), false))
+#define HOST_PANICS(statement)                                                                     \
+	(host_panic_expected = true, setjmp(host_panic_jump)                                       \
+					     ? (host_panic_clear(), true)                          \
+					     : ((statement), host_panic_clear(), false))
 
 /* ---- processors and time ---- */
 
@@ -78,7 +78,8 @@ void host_ioapic_add(unsigned index, unsigned version, unsigned pins);
  * first, as arch_vector_alloc() says: a level line that stays up sends one more.
  */
 void host_ioapic_set_line(unsigned index, unsigned pin, bool level);
-/* Interrupts that lines which are up cause now: after a pin was opened, which is done under locks. */
+/* Interrupts that lines which are up cause now: after a pin was opened, which is done under locks.
+ */
 void host_ioapic_poll(void);
 /* The redirection entry as programmed. */
 uint64_t host_ioapic_entry(unsigned index, unsigned pin);

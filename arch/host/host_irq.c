@@ -18,7 +18,7 @@
 #define RTE_LEVEL    (1u << 15)
 #define RTE_MASKED   (1u << 16)
 /* Interrupts that one change of a line may cause before it is called a storm. */
-#define STORM        1000u
+#define STORM 1000u
 
 static struct lock vector_lock;
 static struct irq_source *vectors[HOST_CPUS_MAX][VECTORS];

@@ -97,8 +97,7 @@ unsigned irq_deliver(struct domain *d, const struct irq_message *m, const struct
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		struct vcpu *v = d->vcpu[i];
 
-		if (v != except &&
-		    vlapic_matches(&v->lapic, m->dest, m->logical, m->broadcast)) {
+		if (v != except && vlapic_matches(&v->lapic, m->dest, m->logical, m->broadcast)) {
 			count += irq_deliver_one(v, m);
 		}
 	}

@@ -27,7 +27,8 @@ void irq_pin_mask(struct irq_source *src, bool masked)
 	struct irq_pin *pin = container_of(src, struct irq_pin, src);
 	uint32_t low = src->bound ? irq_pin_low(pin) : 0;
 
-	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index), low | (masked ? IOAPIC_MASKED : 0));
+	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index),
+			  low | (masked ? IOAPIC_MASKED : 0));
 }
 
 void irq_pin_route(struct irq_source *src)

@@ -81,8 +81,7 @@ void irq_source_update(struct irq_source *src, bool guest_masked, uint64_t msi_a
 	lock_acquire(&src->lock);
 	bool open = irq_source_open(src);
 	/* What the guest wrote while it had the source masked counts at the unmask. */
-	bool retarget =
-		src->guest_masked || src->msi_addr != msi_addr || src->msi_data != msi_data;
+	bool retarget = src->guest_masked || src->msi_addr != msi_addr || src->msi_data != msi_data;
 
 	src->guest_masked = guest_masked;
 	src->msi_addr = msi_addr;

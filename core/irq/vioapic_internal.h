@@ -23,7 +23,7 @@
 #define RTE_MASKED     (1ull << 16)
 #define RTE_DEST_SHIFT 56
 /* All but delivery status and remote IRR, which are the IO-APIC's, and reserved bits. */
-#define RTE_WRITABLE   (0xffull << RTE_DEST_SHIFT | 0x1afffull)
+#define RTE_WRITABLE (0xffull << RTE_DEST_SHIFT | 0x1afffull)
 
 extern const struct mmio_ops vioapic_mmio_ops;
 

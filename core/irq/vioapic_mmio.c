@@ -99,8 +99,7 @@ static void vioapic_mmio_write(void *ctx, uint64_t offset, unsigned len, uint64_
 		io->select = value & 0xff;
 	} else if (reg == IOAPIC_WINDOW && len == 4) {
 		vioapic_reg_write(io, (uint32_t)value);
-	} else if (reg == IOAPIC_EOI && len == 4 &&
-		   (io->version & 0xff) >= IOAPIC_VERSION_EOI) {
+	} else if (reg == IOAPIC_EOI && len == 4 && (io->version & 0xff) >= IOAPIC_VERSION_EOI) {
 		vioapic_eoi_one(io, value & 0xff);
 	} else {
 		log_guest("vioapic: d%u: write of %u bytes at offset %#llx of IO-APIC %u dropped",

@@ -37,10 +37,10 @@ enum vlapic_reg {
 
 #define SVR_ENABLE (1u << 8)
 
-#define LVT_MASKED        (1u << 16)
-#define LVT_TIMER_MODE    (3u << 17)
-#define LVT_TIMER_PERIOD  (1u << 17)
-#define LVT_TIMER_TSC     (2u << 17)
+#define LVT_MASKED       (1u << 16)
+#define LVT_TIMER_MODE   (3u << 17)
+#define LVT_TIMER_PERIOD (1u << 17)
+#define LVT_TIMER_TSC    (2u << 17)
 
 /* SDM 3A 11.5.3 figure 11-9. */
 #define ESR_SEND_VECTOR    (1u << 5)

@@ -28,20 +28,20 @@
 #define ICR_WRITABLE 0x000ccfffu
 #define DFR_FIXED    0x0fffffffu
 
-#define R(n)         (1ull << (n))
+#define R(n)            (1ull << (n))
 #define RANGE(n, count) (((1ull << (count)) - 1) << (n))
 
 /* Registers that exist: the others are errors (ESR bit 7, #GP). */
-#define COMMON_READABLE                                                                       \
-	(R(REG_ID) | R(REG_VERSION) | R(REG_TPR) | R(REG_PPR) | R(REG_LDR) | R(REG_SVR) |      \
-	 RANGE(REG_ISR, 24) | R(REG_ESR) | R(REG_ICR) | RANGE(REG_LVT, LVT_COUNT) |            \
+#define COMMON_READABLE                                                                            \
+	(R(REG_ID) | R(REG_VERSION) | R(REG_TPR) | R(REG_PPR) | R(REG_LDR) | R(REG_SVR) |          \
+	 RANGE(REG_ISR, 24) | R(REG_ESR) | R(REG_ICR) | RANGE(REG_LVT, LVT_COUNT) |                \
 	 R(REG_INITIAL) | R(REG_CURRENT) | R(REG_DIVIDE))
-#define COMMON_WRITABLE                                                                       \
-	(R(REG_TPR) | R(REG_EOI) | R(REG_SVR) | R(REG_ESR) | R(REG_ICR) |                      \
+#define COMMON_WRITABLE                                                                            \
+	(R(REG_TPR) | R(REG_EOI) | R(REG_SVR) | R(REG_ESR) | R(REG_ICR) |                          \
 	 RANGE(REG_LVT, LVT_COUNT) | R(REG_INITIAL) | R(REG_DIVIDE))
 
-static const uint64_t vlapic_xapic_exists = COMMON_READABLE | COMMON_WRITABLE | R(REG_APR) |
-					    R(REG_RRD) | R(REG_DFR) | R(REG_ICR_HIGH);
+static const uint64_t vlapic_xapic_exists =
+	COMMON_READABLE | COMMON_WRITABLE | R(REG_APR) | R(REG_RRD) | R(REG_DFR) | R(REG_ICR_HIGH);
 static const uint64_t vlapic_xapic_writable =
 	COMMON_WRITABLE | R(REG_LDR) | R(REG_DFR) | R(REG_ICR_HIGH);
 static const uint64_t vlapic_x2apic_readable = COMMON_READABLE;
@@ -293,8 +293,7 @@ static bool vlapic_write_base(struct vlapic *l, uint64_t value)
 		l->icr = (uint32_t)l->icr;
 	}
 	/* Disabled first, so that less comes in between; what does is held until it is enabled. */
-	__atomic_store_n(&l->base_msr,
-			 VLAPIC_BASE_DEFAULT | after | (l->base_msr & APIC_BASE_BSP),
+	__atomic_store_n(&l->base_msr, VLAPIC_BASE_DEFAULT | after | (l->base_msr & APIC_BASE_BSP),
 			 __ATOMIC_SEQ_CST);
 	if (before && !after) {
 		vlapic_reset(l);

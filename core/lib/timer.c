@@ -57,8 +57,7 @@ static uint64_t timer_next_deadline(const struct timer_queue *q)
 static void timer_unlink(struct timer *t)
 {
 	while (__atomic_load_n(&t->queued, __ATOMIC_ACQUIRE)) {
-		struct timer_queue *q =
-			&timer_queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
+		struct timer_queue *q = &timer_queues[__atomic_load_n(&t->cpu, __ATOMIC_RELAXED)];
 
 		lock_acquire(&q->lock);
 		for (struct timer **link = &q->head; *link; link = &(*link)->next) {

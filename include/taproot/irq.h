@@ -24,7 +24,8 @@ struct irq_source;
 struct irq_source_ops {
 	/* Set or clear the mask in the machine. */
 	void (*mask)(struct irq_source *src, bool masked);
-	/* Program the machine to deliver at src->cpu / src->vector. Called with the source masked. */
+	/* Program the machine to deliver at src->cpu / src->vector. Called with the source masked.
+	 */
 	void (*route)(struct irq_source *src);
 	/*
 	 * IRQ_PIN and IRQ_OURS: what to do instead of delivering the message;
@@ -42,16 +43,17 @@ struct irq_source {
 	struct lock lock;
 	const struct irq_source_ops *ops;
 	struct domain *domain;
-	void *ctx;       /* of ops: the function, the IO-APIC ... */
-	uint16_t index;  /* pin or table entry */
+	void *ctx;      /* of ops: the function, the IO-APIC ... */
+	uint16_t index; /* pin or table entry */
 	uint8_t kind;
 	bool guest_masked; /* what the guest wants */
 	bool host_masked;  /* what we want */
 	bool bound;        /* has a vector of ours */
 	bool level;
-	uint8_t vector;    /* ours */
-	uint16_t cpu;      /* where */
-	uint8_t old_vector; /* kept after a re-route until an interrupt came, as one may be in flight */
+	uint8_t vector;     /* ours */
+	uint16_t cpu;       /* where */
+	uint8_t old_vector; /* kept after a re-route until an interrupt came, as one may be in
+			       flight */
 	uint16_t old_cpu;
 	bool old_bound;
 	uint64_t msi_addr; /* the guest's message (PCI 3.0 6.8.1) */

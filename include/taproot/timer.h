@@ -11,7 +11,8 @@
 
 #define TIMER_CPUS_MAX 256
 
-/* Part of its owner, who serializes timer_set() and timer_cancel(); the queue's lock guards the rest. */
+/* Part of its owner, who serializes timer_set() and timer_cancel(); the queue's lock guards the
+ * rest. */
 struct timer {
 	uint64_t deadline;
 	void (*fn)(struct timer *t); /* called from timer_run(), the timer not queued any more */
@@ -24,7 +25,8 @@ struct timer {
 void timer_cpu_reset(unsigned cpu);
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
-/* Queue on this processor (moving it when queued). A deadline in the past fires at the next chance. */
+/* Queue on this processor (moving it when queued). A deadline in the past fires at the next chance.
+ */
 void timer_set(struct timer *t, uint64_t deadline);
 /* After return the function is not running on this processor and will not be called. */
 void timer_cancel(struct timer *t);

@@ -24,7 +24,8 @@ struct uart {
 	bool line; /* the interrupt output */
 };
 
-/* Claim the eight ports at `base` and the GSI. Errors as ioreq_claim_ports(), vioapic_emulate_gsi(). */
+/* Claim the eight ports at `base` and the GSI. Errors as ioreq_claim_ports(),
+ * vioapic_emulate_gsi(). */
 int uart_init(struct uart *u, struct domain *d, uint16_t base, uint32_t gsi) MUST_CHECK;
 /* A character came in from the console. False: the FIFO is full and it was not taken. */
 bool uart_receive(struct uart *u, uint8_t c);

@@ -26,11 +26,11 @@ enum vlapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_COUNTER, LVT_LINT0, LVT_LINT1, LVT
 struct vlapic {
 	struct vcpu *vcpu;
 	struct timer timer;
-	uint64_t base_msr;  /* IA32_APIC_BASE */
-	uint64_t timer_expiry; /* arch_time() at which the count reaches 0; the TSC deadline */
+	uint64_t base_msr;      /* IA32_APIC_BASE */
+	uint64_t timer_expiry;  /* arch_time() at which the count reaches 0; the TSC deadline */
 	uint64_t timer_minimum; /* shortest time between two interrupts of a periodic timer */
-	uint32_t id;        /* physical APIC id */
-	uint32_t timer_shift; /* arch_time() ticks per APIC bus clock, as a power of two */
+	uint32_t id;            /* physical APIC id */
+	uint32_t timer_shift;   /* arch_time() ticks per APIC bus clock, as a power of two */
 	uint32_t timer_initial, timer_divide;
 	bool timer_running;
 	bool x2apic_allowed;

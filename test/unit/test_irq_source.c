@@ -235,14 +235,10 @@ static void test_bad_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_bind_at_first_unmask),
-		T(test_two_masks),
-		T(test_message_change),
-		T(test_move),
-		T(test_move_masked),
-		T(test_no_vector),
-		T(test_two_domains),
-		T(test_restore),
+		T(test_bind_at_first_unmask), T(test_two_masks),
+		T(test_message_change),       T(test_move),
+		T(test_move_masked),          T(test_no_vector),
+		T(test_two_domains),          T(test_restore),
 		T(test_bad_message),
 	};
 

@@ -70,11 +70,11 @@ static void test_probe(void **state)
 	out(IER, 0);
 	/* Loopback of the modem lines. */
 	out(MCR, 0x10 | 0x0a);
-	assert_int_equal(in(MSR) & 0xf0, 0x90);
+	assert_int_equal(in(MSR)&0xf0, 0x90);
 	out(MCR, 0x10 | 0x05);
-	assert_int_equal(in(MSR) & 0xf0, 0x60);
+	assert_int_equal(in(MSR)&0xf0, 0x60);
 	out(MCR, 0);
-	assert_int_equal(in(MSR) & 0xf0, 0xb0);
+	assert_int_equal(in(MSR)&0xf0, 0xb0);
 	out(MCR, 0xff);
 	assert_int_equal(in(MCR), 0x1f);
 	out(MCR, 0);
@@ -108,7 +108,7 @@ static void test_transmit(void **state)
 {
 	(void)state;
 	for (const char *s = "hello"; *s; s++) {
-		assert_int_equal(in(LSR) & 0x20, 0x20);
+		assert_int_equal(in(LSR)&0x20, 0x20);
 		out(DATA, (uint8_t)*s);
 	}
 	assert_string_equal(host_console(), "hello");
@@ -177,18 +177,18 @@ static void test_receive(void **state)
 	assert_false(uart_receive(&dom0->uart, '!'));
 	assert_int_equal(interrupts(), 1);
 	for (unsigned i = 0; i < 16; i++) {
-		assert_int_equal(in(LSR) & 1, 1);
+		assert_int_equal(in(LSR)&1, 1);
 		assert_int_equal(in(DATA), '0' + i);
 	}
-	assert_int_equal(in(LSR) & 1, 0);
+	assert_int_equal(in(LSR)&1, 0);
 	assert_int_equal(in(IIR), 0xc1);
 	/* Clearing. */
 	assert_true(uart_receive(&dom0->uart, 'x'));
 	out(FCR, 0x83);
-	assert_int_equal(in(LSR) & 1, 0);
+	assert_int_equal(in(LSR)&1, 0);
 	assert_true(uart_receive(&dom0->uart, 'x'));
 	out(FCR, 0x00);
-	assert_int_equal(in(LSR) & 1, 0);
+	assert_int_equal(in(LSR)&1, 0);
 	assert_int_equal(in(DATA), in(DATA));
 }
 
@@ -235,13 +235,8 @@ static void test_modem_deltas(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_claims),
-		T(test_probe),
-		T(test_transmit),
-		T(test_thre_interrupt),
-		T(test_receive),
-		T(test_loopback),
-		T(test_modem_deltas),
+		T(test_claims),  T(test_probe),    T(test_transmit),     T(test_thre_interrupt),
+		T(test_receive), T(test_loopback), T(test_modem_deltas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

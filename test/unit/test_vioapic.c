@@ -40,9 +40,11 @@ static void test_registers(void **state)
 	assert_int_equal(io_read(dom0, 0x10), 0);
 	/* Other sizes. */
 	assert_int_equal(ioreq_mmio_write(dom0, gpa(FIXTURE_IOAPIC), 1, 1), VERDICT_DONE);
-	assert_int_equal(ioreq_mmio_read(dom0, gpa(FIXTURE_IOAPIC + 0x12), 1, &value), VERDICT_DONE);
+	assert_int_equal(ioreq_mmio_read(dom0, gpa(FIXTURE_IOAPIC + 0x12), 1, &value),
+			 VERDICT_DONE);
 	assert_int_equal(value, 0x17);
-	assert_int_equal(ioreq_mmio_read(dom0, gpa(FIXTURE_IOAPIC + 0x10), 2, &value), VERDICT_DONE);
+	assert_int_equal(ioreq_mmio_read(dom0, gpa(FIXTURE_IOAPIC + 0x10), 2, &value),
+			 VERDICT_DONE);
 	assert_int_equal(value, 0x0020);
 	assert_int_equal(ioreq_mmio_write(dom0, gpa(FIXTURE_IOAPIC), 2, 0x12), VERDICT_DONE);
 	assert_int_equal(ioreq_mmio_write(dom0, gpa(FIXTURE_IOAPIC + 0x10), 2, 0), VERDICT_DONE);
@@ -66,7 +68,8 @@ static void test_bind(void **state)
 	assert_int_equal(host_ioapic_entry(0, 10), MASKED);
 	rte_write(10, 0x41 | DEST(1));
 	assert_int_equal(host_vector_count(1), 1);
-	assert_int_equal(host_ioapic_entry(0, 10), arch_ioapic_entry(1, dom0->ioapics.io[0].pin[10].phys.src.vector));
+	assert_int_equal(host_ioapic_entry(0, 10),
+			 arch_ioapic_entry(1, dom0->ioapics.io[0].pin[10].phys.src.vector));
 	rte_write(10, LOW | LEVEL | 0x41 | DEST(1));
 	assert_int_equal(host_ioapic_entry(0, 10) & 0x1ff00, LOW | LEVEL);
 	rte_write(10, MASKED | LOW | LEVEL | 0x41 | DEST(1));
