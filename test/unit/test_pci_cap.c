@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capability lists as firmware and broken devices present them (PCI 3.0 6.7),
+ * and the resets that live in capabilities: FLR and D3hot.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "pci_fixture.h"
+
+static const sbdf_t nic = {0x0010};
+static struct host_pci *dev;
+
+static int bare(void **state)
+{
+	(void)state;
+	fixture_create(2);
+	dev = host_pci_add(nic, 0x1234, 1, 0xff00, false);
+	host_pci_set(dev, PCI_REG_STATUS, 2, PCI_STS_CAPABILITIES);
+	return 0;
+}
+
+static void cap(unsigned at, unsigned id, unsigned next)
+{
+	host_pci_set(dev, at, 1, id);
+	host_pci_set(dev, at + 1, 1, next);
+}
+
+/* MSI is decoded when Multiple Message Capable reads 0 though the device says 3. */
+static bool msi_is_decoded(unsigned at)
+{
+	return (cfg_read(nic, at + 2, 2) & MSI_CTL_CAPABLE) == 0;
+}
+
+static void msi(unsigned at, unsigned next)
+{
+	cap(at, PCI_CAPID_MSI, next);
+	host_pci_set(dev, at + 2, 2, 3 << 1);
+}
+
+static void test_loop(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_CAP_POINTER, 1, 0x40);
+	cap(0x40, 9, 0x50);
+	msi(0x50, 0x40);
+	fixture_start();
+	assert_true(msi_is_decoded(0x50));
+	assert_true(host_console_contains(
+		"0000:00:02.0: capability pointer 0x40 at 0x51 closes a loop"));
+}
+
+static void test_into_the_header(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_CAP_POINTER, 1, 0x40);
+	msi(0x40, 0x10);
+	fixture_start();
+	assert_true(msi_is_decoded(0x40));
+	assert_true(host_console_contains("capability pointer 0x10 at 0x41 points into the header"));
+}
+
+static void test_misaligned(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_CAP_POINTER, 1, 0x43);
+	msi(0x40, 0);
+	fixture_start();
+	assert_true(msi_is_decoded(0x40));
+	assert_true(host_console_contains("capability pointer 0x43 at 0x34 is misaligned"));
+}
+
+static void test_leads_to_nothing(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_CAP_POINTER, 1, 0xfc);
+	cap(0xfc, 0xff, 0xff);
+	fixture_start();
+	assert_true(host_console_contains("leads to nothing"));
+}
+
+static void test_no_list(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_STATUS, 2, 0);
+	host_pci_set(dev, PCI_REG_CAP_POINTER, 1, 0x40);
+	msi(0x40, 0);
+	fixture_start();
+	assert_false(msi_is_decoded(0x40));
+}
+
+static void test_overlap(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_CAP_POINTER, 1, 0x40);
+	msi(0x40, 0x44);
+	msi(0x44, 0xf8); /* inside the first */
+	cap(0xf8, PCI_CAPID_MSIX, 0xfc);
+	cap(0xfc, PCI_CAPID_EXPRESS, 0);
+	fixture_start();
+	assert_true(msi_is_decoded(0x40));
+	assert_true(host_console_contains("MSI capability at 0x44 is refused"));
+	assert_true(host_console_contains("MSI-X capability at 0xf8 is refused: cut off"));
+}
+
+static void test_full_list(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_CAP_POINTER, 1, 0x40);
+	for (unsigned at = 0x40; at < 0x100; at += 4) {
+		cap(at, 9, at == 0xfc ? 0 : at + 4);
+	}
+	fixture_start();
+	assert_int_equal(stats().functions, 1);
+	assert_false(host_console_contains("list ends"));
+}
+
+static void test_other_layouts(void **state)
+{
+	(void)state;
+	host_pci_set(dev, PCI_REG_HEADER_TYPE, 1, PCI_HEADER_CARDBUS);
+	host_pci_writable(dev, 0x10, 4, 0xfffff000);
+	fixture_start();
+	assert_true(host_console_contains("header layout 2: passed through"));
+	cfg_write(nic, 0x10, 4, 0xc0000000);
+	assert_int_equal(cfg_read(nic, 0x10, 4), 0xc0000000);
+}
+
+/* ---- resets ---- */
+
+static int busy_nic(void **state)
+{
+	(void)state;
+	fixture_create(2);
+	dev = fixture_nic(nic);
+	fixture_start();
+	cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	for (unsigned i = 0; i < 2; i++) {
+		mem_write(dom0, NIC_BAR2 + 16 * i, 8, FIXTURE_MSG(1));
+		mem_write(dom0, NIC_BAR2 + 16 * i + 8, 8, 0x50 + i);
+	}
+	cfg_write(nic, NIC_MSIX + 2, 2, MSIX_CTL_ENABLE);
+	assert_true(host_pci_fire_msix(dev, 1));
+	vectors_clear();
+	return 0;
+}
+
+/* Everything is forgotten, as in the device; the driver sets it up again. */
+static void expect_reset_and_restore(void)
+{
+	assert_int_equal(cfg_read(nic, PCI_REG_COMMAND, 2), 0);
+	assert_int_equal(type_at(NIC_BAR0), MEM_HOLE);
+	assert_int_equal(type_at(NIC_BAR2), MEM_HOLE);
+	assert_int_equal(host_vector_count(1), 0);
+	assert_int_equal(cfg_read(nic, NIC_MSIX + 2, 2) & MSIX_CTL_ENABLE, 0);
+	cfg_write(nic, 0x10, 4, (uint32_t)NIC_BAR0);
+	cfg_write(nic, 0x18, 4, (uint32_t)NIC_BAR2);
+	cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	assert_int_equal(type_at(NIC_BAR0), MEM_MMIO);
+	assert_int_equal(mem_read(dom0, NIC_BAR2 + 16 + 12, 4), 1);
+	assert_int_equal(mem_read(dom0, NIC_BAR2 + 16, 4), 0);
+	mem_write(dom0, NIC_BAR2 + 16, 8, FIXTURE_MSG(2));
+	mem_write(dom0, NIC_BAR2 + 16 + 8, 8, 0x61);
+	cfg_write(nic, NIC_MSIX + 2, 2, MSIX_CTL_ENABLE);
+	assert_true(host_pci_fire_msix(dev, 1));
+	assert_true(vector_pending(2, 0x61));
+}
+
+static void test_function_level_reset(void **state)
+{
+	(void)state;
+	cfg_write(nic, NIC_EXP + EXP_REG_DEVCTL, 2, EXP_DEVCTL_FLR);
+	expect_reset_and_restore();
+}
+
+static void test_reset_takes_time(void **state)
+{
+	uint32_t identity = host_pci_get(dev, 0, 4);
+
+	(void)state;
+	cfg_write(nic, NIC_EXP + EXP_REG_DEVCTL + 1, 1, EXP_DEVCTL_FLR >> 8);
+	host_pci_set(dev, 0, 4, 0xffff0001);
+	assert_int_equal(cfg_read(nic, 0, 4), 0xffff0001);
+	assert_int_equal(type_at(NIC_BAR0), MEM_MMIO);
+	host_pci_set(dev, 0, 4, identity);
+	expect_reset_and_restore();
+}
+
+static void test_d3_and_back(void **state)
+{
+	(void)state;
+	cfg_write(nic, NIC_PM + PM_REG_CSR, 2, PM_STATE_D3);
+	cfg_write(nic, NIC_PM + PM_REG_CSR, 2, PM_STATE_D0);
+	expect_reset_and_restore();
+}
+
+static void test_d3_without_reset(void **state)
+{
+	(void)state;
+	/* A device that keeps its registers (No_Soft_Reset): what it did not hear comes later. */
+	for (unsigned i = 0; i < 2; i++) {
+		host_pci_writable(dev, NIC_PM + PM_REG_CSR, 2, 0);
+		cfg_write(nic, NIC_PM + PM_REG_CSR, 2, PM_STATE_D3);
+		host_iomap_write_count = 0;
+		mem_write(dom0, NIC_BAR2 + 16 + 12, 4, i == 0);
+		assert_int_equal(host_iomap_write_count, 0);
+		cfg_write(nic, NIC_PM + PM_REG_CSR, 2, PM_STATE_D0);
+		assert_int_equal(cfg_read(nic, PCI_REG_COMMAND, 2), PCI_CMD_MEMORY);
+		assert_int_equal(host_pci_fire_msix(dev, 1), i == 1);
+		assert_true(host_pci_fire_msix(dev, 0));
+	}
+	assert_int_equal(type_at(NIC_BAR0), MEM_MMIO);
+}
+
+static void test_msi_forgotten_by_reset(void **state)
+{
+	(void)state;
+	cfg_write(nic, NIC_MSIX + 2, 2, 0);
+	cfg_write(nic, NIC_MSI + MSI_REG_ADDRESS, 4, (uint32_t)FIXTURE_MSG(3));
+	cfg_write(nic, NIC_MSI + MSI_REG_DATA_64, 2, 0x71);
+	cfg_write(nic, NIC_MSI + MSI_REG_CONTROL, 2, MSI_CTL_ENABLE);
+	assert_int_equal(host_vector_count(3), 1);
+	cfg_write(nic, NIC_EXP + EXP_REG_DEVCTL, 2, EXP_DEVCTL_FLR);
+	assert_int_equal(cfg_read(nic, NIC_MSI + MSI_REG_ADDRESS, 4), 0);
+	assert_int_equal(cfg_read(nic, NIC_MSI + MSI_REG_CONTROL, 2) & MSI_CTL_ENABLE, 0);
+	assert_int_equal(host_vector_count(3), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_loop, bare),
+		cmocka_unit_test_setup(test_into_the_header, bare),
+		cmocka_unit_test_setup(test_misaligned, bare),
+		cmocka_unit_test_setup(test_leads_to_nothing, bare),
+		cmocka_unit_test_setup(test_no_list, bare),
+		cmocka_unit_test_setup(test_overlap, bare),
+		cmocka_unit_test_setup(test_full_list, bare),
+		cmocka_unit_test_setup(test_other_layouts, bare),
+		cmocka_unit_test_setup(test_function_level_reset, busy_nic),
+		cmocka_unit_test_setup(test_reset_takes_time, busy_nic),
+		cmocka_unit_test_setup(test_d3_and_back, busy_nic),
+		cmocka_unit_test_setup(test_d3_without_reset, busy_nic),
+		cmocka_unit_test_setup(test_msi_forgotten_by_reset, busy_nic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
