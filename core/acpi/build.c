@@ -14,14 +14,14 @@
 #include <taproot/errno.h>
 #include <taproot/string.h>
 
-#define RSDP_ROOM     48 /* keeps the next table aligned to 16 */
-#define TABLE_ALIGN   16u
-#define OEM_ID        "TAPROT"
-#define OEM_TABLE_ID  "TAPROOT "
-#define CREATOR_ID    "TAPR"
-#define XAPIC_ID_MAX  254u /* 255 is the broadcast id, SDM 3A 11.6.1 */
-#define NMI_LINT      1
-#define UID_BYTE_MAX  254u /* in a type 4 entry 255 names all processors */
+#define RSDP_ROOM    48 /* keeps the next table aligned to 16 */
+#define TABLE_ALIGN  16u
+#define OEM_ID       "TAPROT"
+#define OEM_TABLE_ID "TAPROOT "
+#define CREATOR_ID   "TAPR"
+#define XAPIC_ID_MAX 254u /* 255 is the broadcast id, SDM 3A 11.6.1 */
+#define NMI_LINT     1
+#define UID_BYTE_MAX 254u /* in a type 4 entry 255 names all processors */
 
 /* Where the writer is; all writes were provided for by acpi_build_size(). */
 struct writer {

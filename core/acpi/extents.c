@@ -7,8 +7,7 @@
 #include <taproot/string.h>
 
 /* Insert in address order, joined with what it touches. Returns the new count. */
-static unsigned insert(struct acpi_extent *out, unsigned count, unsigned max,
-		       struct acpi_extent e)
+static unsigned insert(struct acpi_extent *out, unsigned count, unsigned max, struct acpi_extent e)
 {
 	unsigned at = 0;
 	unsigned last;

@@ -20,8 +20,7 @@
 #define ROOT_ENTRIES_MAX 1024
 
 /* The whole table at `a`, its header checked; NULL: refused, and why. */
-static const void *view_table(hpa_t a, const char *signature, size_t *len,
-			      struct acpi_refusal *why)
+static const void *view_table(hpa_t a, const char *signature, size_t *len, struct acpi_refusal *why)
 {
 	const void *header = arch_phys_view(a, SDT_HEADER_LEN);
 	const void *table;
@@ -207,12 +206,10 @@ static void read_sleep(struct acpi_host *h, const void *t, size_t len)
 	size_t left = len - SDT_HEADER_LEN;
 
 	if (!h->s3.known) {
-		h->s3.known =
-			acpi_find_sleep_type(aml, left, '3', &h->s3.typ_a, &h->s3.typ_b) == 0;
+		h->s3.known = acpi_find_sleep_type(aml, left, '3', &h->s3.typ_a, &h->s3.typ_b) == 0;
 	}
 	if (!h->s5.known) {
-		h->s5.known =
-			acpi_find_sleep_type(aml, left, '5', &h->s5.typ_a, &h->s5.typ_b) == 0;
+		h->s5.known = acpi_find_sleep_type(aml, left, '5', &h->s5.typ_a, &h->s5.typ_b) == 0;
 	}
 }
 
@@ -229,8 +226,8 @@ static void take_table(struct acpi_host *h, hpa_t a, const char *expected, bool 
 	}
 	t = view_table(a, expected, &len, &why);
 	if (t == NULL) {
-		log_notice("acpi: table at %#llx refused: %s at offset %u",
-			   (unsigned long long)a.v, why.reason, why.offset);
+		log_notice("acpi: table at %#llx refused: %s at offset %u", (unsigned long long)a.v,
+			   why.reason, why.offset);
 		return;
 	}
 	memcpy(signature, t, sizeof(signature));
@@ -302,8 +299,9 @@ static void log_facts(const struct acpi_host *h)
 {
 	const struct acpi_madt *m = &h->madt;
 
-	log_info("acpi: %u of %u processors enabled, %u overrides, %u NMI sources", m->enabled_count,
-		 m->cpu_count + m->cpus_left_out, m->override_count, m->nmi_count);
+	log_info("acpi: %u of %u processors enabled, %u overrides, %u NMI sources",
+		 m->enabled_count, m->cpu_count + m->cpus_left_out, m->override_count,
+		 m->nmi_count);
 	for (unsigned i = 0; i < m->ioapic_count; i++) {
 		log_info("acpi: IO-APIC id %u at %#llx, GSI from %u", m->ioapic[i].id,
 			 (unsigned long long)m->ioapic[i].address.v, m->ioapic[i].gsi_base);
@@ -335,7 +333,8 @@ int acpi_host_read(struct acpi_host *out, hpa_t rsdp)
 		return ret;
 	}
 	if (!walk_root(out, out->rsdp.xsdt, 8) && !walk_root(out, out->rsdp.rsdt, 4)) {
-		log_error("acpi: neither XSDT nor RSDT can be used; the firmware's tables are broken");
+		log_error("acpi: neither XSDT nor RSDT can be used; the firmware's tables are "
+			  "broken");
 		return -ENOENT;
 	}
 	if (out->has_fadt) {
@@ -345,7 +344,8 @@ int acpi_host_read(struct acpi_host *out, hpa_t rsdp)
 		take_facs(out, out->fadt.facs_legacy);
 	}
 	if (!out->has_madt) {
-		log_error("acpi: no usable MADT: the processors and interrupt controllers are unknown");
+		log_error("acpi: no usable MADT: the processors and interrupt controllers are "
+			  "unknown");
 		return -EINVAL;
 	}
 	log_facts(out);

@@ -43,7 +43,8 @@ static unsigned entry_min(unsigned type)
 	}
 }
 
-/* Firmware may list a processor both ways, which 5.2.12.12 forbids: it must not be started twice. */
+/* Firmware may list a processor both ways, which 5.2.12.12 forbids: it must not be started twice.
+ */
 static bool listed(const struct acpi_madt *m, uint32_t apic_id)
 {
 	for (unsigned i = 0; i < m->cpu_count; i++) {

@@ -111,8 +111,7 @@ static bool read_package(const uint8_t *p, size_t left, uint8_t *typ_a, uint8_t 
 	return true;
 }
 
-int acpi_find_sleep_type(const uint8_t *aml, size_t len, char state, uint8_t *typ_a,
-			 uint8_t *typ_b)
+int acpi_find_sleep_type(const uint8_t *aml, size_t len, char state, uint8_t *typ_a, uint8_t *typ_b)
 {
 	const uint8_t name[4] = {'_', 'S', (uint8_t)state, '_'};
 

@@ -121,8 +121,8 @@ int acpi_parse_spcr(const void *table, size_t len, struct acpi_spcr *out, struct
 	out->space = acpi_u8(table, SPCR_ADDRESS + GAS_SPACE);
 	out->address = acpi_u64(table, SPCR_ADDRESS + GAS_ADDRESS);
 	/* Interrupt type bit 0 says that the PC-AT interrupt counts, others the GSI. */
-	out->gsi = (acpi_u8(table, SPCR_IRQ_TYPE) & 1) != 0 ? acpi_u8(table, SPCR_IRQ) :
-							      acpi_u32(table, SPCR_GSI);
+	out->gsi = (acpi_u8(table, SPCR_IRQ_TYPE) & 1) != 0 ? acpi_u8(table, SPCR_IRQ)
+							    : acpi_u32(table, SPCR_GSI);
 	out->com1 = out->space == 1 && out->address == COM1_PORT;
 	return 0;
 }

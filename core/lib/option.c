@@ -27,8 +27,8 @@ struct choice {
 struct entry {
 	const char *name;
 	enum kind kind;
-	size_t where; /* offset in struct options */
-	size_t room;  /* bytes there */
+	size_t where;                 /* offset in struct options */
+	size_t room;                  /* bytes there */
 	const struct choice *choices; /* KIND_CHOICE: ends with a NULL name */
 	const char *help;
 };
@@ -63,9 +63,9 @@ static const struct entry table[] = {
 	{"help", KIND_FLAG, FIELD(help), NULL, "help: list the options"},
 };
 
-#define OPTION_DEFAULTS                                                                       \
-	{                                                                                     \
-		.console = PORT_COM1, .record = PORT_NONE, .loglvl = LOG_INFO, .x2apic = true \
+#define OPTION_DEFAULTS                                                                            \
+	{                                                                                          \
+		.console = PORT_COM1, .record = PORT_NONE, .loglvl = LOG_INFO, .x2apic = true      \
 	}
 
 struct options options = OPTION_DEFAULTS;

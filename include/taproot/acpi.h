@@ -48,9 +48,9 @@ struct acpi_rsdp {
 struct acpi_cpu {
 	uint32_t apic_id;
 	uint32_t uid;
-	bool enabled;        /* otherwise: may come later, or never */
+	bool enabled; /* otherwise: may come later, or never */
 	bool online_capable;
-	bool x2apic_entry;   /* listed by a type 9 entry */
+	bool x2apic_entry; /* listed by a type 9 entry */
 };
 
 struct acpi_ioapic {
@@ -81,9 +81,9 @@ struct acpi_madt {
 	struct acpi_nmi nmi[ACPI_NMIS_MAX]; /* IO-APIC pins that are NMI */
 	unsigned nmi_count;
 	unsigned lapic_nmi_count;
-	unsigned enabled_count;    /* of the processors below */
-	unsigned cpus_left_out;    /* beyond ACPI_CPUS_MAX */
-	unsigned entries_ignored;  /* unknown types, overrides of other buses or sources */
+	unsigned enabled_count;   /* of the processors below */
+	unsigned cpus_left_out;   /* beyond ACPI_CPUS_MAX */
+	unsigned entries_ignored; /* unknown types, overrides of other buses or sources */
 	unsigned cpu_count;
 	struct acpi_cpu cpu[ACPI_CPUS_MAX];
 };

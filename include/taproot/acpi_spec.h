@@ -23,11 +23,11 @@
 #define RSDP_V2_LEN    36
 
 /* Where a BIOS keeps it, ACPI 6.5 5.2.5.1 */
-#define BDA_EBDA_SEGMENT   0x40eu
-#define EBDA_SCAN_LEN      1024u
-#define BIOS_SCAN_START    0xe0000u
-#define BIOS_SCAN_LEN      0x20000u
-#define RSDP_SCAN_STEP     16u
+#define BDA_EBDA_SEGMENT 0x40eu
+#define EBDA_SCAN_LEN    1024u
+#define BIOS_SCAN_START  0xe0000u
+#define BIOS_SCAN_LEN    0x20000u
+#define RSDP_SCAN_STEP   16u
 
 /* Header of every other table but the FACS, ACPI 6.5 5.2.6 */
 #define SDT_LENGTH       4
@@ -77,46 +77,46 @@ enum madt_type {
 #define MPS_TRIGGER_LEVEL (3u << 2)
 
 /* Fixed ACPI Description Table, ACPI 6.5 5.2.9 */
-#define FADT_FACS            36
-#define FADT_DSDT            40
-#define FADT_SCI_INT         46
-#define FADT_SMI_CMD         48
-#define FADT_ACPI_ENABLE     52
-#define FADT_ACPI_DISABLE    53
-#define FADT_PM1A_EVT        56
-#define FADT_PM1B_EVT        60
-#define FADT_PM1A_CNT        64
-#define FADT_PM1B_CNT        68
-#define FADT_PM_TMR          76
-#define FADT_PM1_EVT_LEN     88
-#define FADT_PM1_CNT_LEN     89
-#define FADT_PM_TMR_LEN      91
-#define FADT_BOOT_ARCH       109
-#define FADT_FLAGS           112
-#define FADT_V1_LEN          116 /* ACPI 1.0 5.2.5 */
-#define FADT_RESET_REG       116
-#define FADT_RESET_VALUE     128
-#define FADT_V2_LEN          132 /* without X_ fields */
-#define FADT_X_FACS          132
-#define FADT_X_DSDT          140
-#define FADT_X_PM1A_EVT      148
-#define FADT_X_PM1B_EVT      160
-#define FADT_X_PM1A_CNT      172
-#define FADT_X_PM1B_CNT      184
-#define FADT_X_PM_TMR        208
-#define FADT_SLEEP_CONTROL   244
-#define FADT_SLEEP_STATUS    256
+#define FADT_FACS          36
+#define FADT_DSDT          40
+#define FADT_SCI_INT       46
+#define FADT_SMI_CMD       48
+#define FADT_ACPI_ENABLE   52
+#define FADT_ACPI_DISABLE  53
+#define FADT_PM1A_EVT      56
+#define FADT_PM1B_EVT      60
+#define FADT_PM1A_CNT      64
+#define FADT_PM1B_CNT      68
+#define FADT_PM_TMR        76
+#define FADT_PM1_EVT_LEN   88
+#define FADT_PM1_CNT_LEN   89
+#define FADT_PM_TMR_LEN    91
+#define FADT_BOOT_ARCH     109
+#define FADT_FLAGS         112
+#define FADT_V1_LEN        116 /* ACPI 1.0 5.2.5 */
+#define FADT_RESET_REG     116
+#define FADT_RESET_VALUE   128
+#define FADT_V2_LEN        132 /* without X_ fields */
+#define FADT_X_FACS        132
+#define FADT_X_DSDT        140
+#define FADT_X_PM1A_EVT    148
+#define FADT_X_PM1B_EVT    160
+#define FADT_X_PM1A_CNT    172
+#define FADT_X_PM1B_CNT    184
+#define FADT_X_PM_TMR      208
+#define FADT_SLEEP_CONTROL 244
+#define FADT_SLEEP_STATUS  256
 /* Fixed feature flags, ACPI 6.5 table 5.10 */
 #define FADT_FLAG_TMR_32BIT  (1u << 8)
 #define FADT_FLAG_RESET      (1u << 10)
 #define FADT_FLAG_HW_REDUCED (1u << 20)
 /* IA-PC boot architecture flags, ACPI 6.5 table 5.11 */
-#define BOOT_ARCH_LEGACY   (1u << 0)
-#define BOOT_ARCH_8042     (1u << 1)
-#define BOOT_ARCH_NO_VGA   (1u << 2)
-#define BOOT_ARCH_NO_MSI   (1u << 3)
-#define BOOT_ARCH_NO_ASPM  (1u << 4)
-#define BOOT_ARCH_NO_RTC   (1u << 5)
+#define BOOT_ARCH_LEGACY  (1u << 0)
+#define BOOT_ARCH_8042    (1u << 1)
+#define BOOT_ARCH_NO_VGA  (1u << 2)
+#define BOOT_ARCH_NO_MSI  (1u << 3)
+#define BOOT_ARCH_NO_ASPM (1u << 4)
+#define BOOT_ARCH_NO_RTC  (1u << 5)
 
 /* Firmware ACPI Control Structure, ACPI 6.5 5.2.10: signature and length only */
 #define FACS_LENGTH 4
@@ -145,20 +145,20 @@ enum madt_type {
 #define HPET_LEN      56
 
 /* System Resource Affinity Table, ACPI 6.5 5.2.16 */
-#define SRAT_ENTRIES     48
-#define SRAT_CPU         0 /* 5.2.16.1 */
-#define SRAT_MEMORY      1 /* 5.2.16.2 */
-#define SRAT_X2APIC      2 /* 5.2.16.3 */
-#define SRAT_CPU_LEN     16
-#define SRAT_MEMORY_LEN  40
-#define SRAT_X2APIC_LEN  24
-#define SRAT_ENABLED     (1u << 0)
-#define SRAT_HOTPLUG     (1u << 1)
+#define SRAT_ENTRIES    48
+#define SRAT_CPU        0 /* 5.2.16.1 */
+#define SRAT_MEMORY     1 /* 5.2.16.2 */
+#define SRAT_X2APIC     2 /* 5.2.16.3 */
+#define SRAT_CPU_LEN    16
+#define SRAT_MEMORY_LEN 40
+#define SRAT_X2APIC_LEN 24
+#define SRAT_ENABLED    (1u << 0)
+#define SRAT_HOTPLUG    (1u << 1)
 
 /* DMA Remapping Reporting, VT-d 4.1 8.1 */
-#define DMAR_WIDTH       36 /* host address width - 1 */
-#define DMAR_FLAGS       37
-#define DMAR_LEN         48
+#define DMAR_WIDTH 36 /* host address width - 1 */
+#define DMAR_FLAGS 37
+#define DMAR_LEN   48
 
 /* Serial Port Console Redirection, revision 1 and later */
 #define SPCR_INTERFACE 36

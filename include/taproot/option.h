@@ -15,13 +15,13 @@ enum option_port { PORT_NONE, PORT_COM1, PORT_COM2 };
 #define OPTION_CMDLINE_MAX 2048
 
 struct options {
-	uint8_t console;       /* enum option_port */
-	uint8_t record;        /* enum option_port */
-	uint8_t loglvl;        /* enum log_level */
+	uint8_t console; /* enum option_port */
+	uint8_t record;  /* enum option_port */
+	uint8_t loglvl;  /* enum log_level */
 	bool noreboot;
 	bool help;
-	bool x2apic;           /* use x2APIC mode on the machine when it is there */
-	uint64_t dom0_mem;     /* bytes; 0: all there is */
+	bool x2apic;                           /* use x2APIC mode on the machine when it is there */
+	uint64_t dom0_mem;                     /* bytes; 0: all there is */
 	char dom0_cmdline[OPTION_CMDLINE_MAX]; /* appended to the module's own */
 };
 

@@ -260,7 +260,8 @@ static void read_built(gpa_t rsdp, struct acpi_madt *madt, unsigned *tables)
 
 			assert_true(acpi_checksum_ok(t, acpi_u32(t, SDT_LENGTH)));
 			assert_int_equal(
-				acpi_parse_madt(t, sizeof(built) - (a.v - BUILD_AT), madt, &why), 0);
+				acpi_parse_madt(t, sizeof(built) - (a.v - BUILD_AT), madt, &why),
+				0);
 			madts++;
 		} else {
 			assert_memory_not_equal(area + (a.v - AREA), "APIC", 4);

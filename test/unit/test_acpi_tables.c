@@ -18,21 +18,21 @@ static struct maker m;
 static struct acpi_refusal why;
 
 /* The parser gets an allocation of exactly the table's bytes: ASan sees the first one too far. */
-#define PARSE(parser, out)                              \
-	({                                              \
-		uint8_t *copy_ = malloc(m.len + !m.len); \
-		int rc_;                                \
-		memcpy(copy_, m.b, m.len);              \
-		rc_ = parser(copy_, m.len, out, &why);  \
-		free(copy_);                            \
-		rc_;                                    \
+#define PARSE(parser, out)                                                                         \
+	({                                                                                         \
+		uint8_t *copy_ = malloc(m.len + !m.len);                                           \
+		int rc_;                                                                           \
+		memcpy(copy_, m.b, m.len);                                                         \
+		rc_ = parser(copy_, m.len, out, &why);                                             \
+		free(copy_);                                                                       \
+		rc_;                                                                               \
 	})
 
-#define REFUSED(parser, out, text, where)                     \
-	do {                                                  \
-		assert_int_equal(PARSE(parser, out), -EINVAL); \
-		assert_string_equal(why.reason, text);        \
-		assert_int_equal(why.offset, where);          \
+#define REFUSED(parser, out, text, where)                                                          \
+	do {                                                                                       \
+		assert_int_equal(PARSE(parser, out), -EINVAL);                                     \
+		assert_string_equal(why.reason, text);                                             \
+		assert_int_equal(why.offset, where);                                               \
 	} while (0)
 
 static void test_rsdp(void **state)
@@ -121,9 +121,9 @@ static void test_madt(void **state)
 	make_override(&m, 0, 9, 20, 15); /* replaces */
 	make_override(&m, 1, 5, 5, 0);   /* not ISA */
 	make_override(&m, 0, 16, 5, 0);  /* no such source */
-	make_put(&m, 8, 0x1700050803); /* NMI source, flags 5, GSI 23 */
+	make_put(&m, 8, 0x1700050803);   /* NMI source, flags 5, GSI 23 */
 	make_put(&m, 6, 0x010005ff0604); /* LAPIC NMI, all, flags 5, LINT1 */
-	make_put(&m, 4, 0x00000c05);         /* LAPIC address override */
+	make_put(&m, 4, 0x00000c05);     /* LAPIC address override */
 	make_put(&m, 8, 0xfed00000);
 	make_put(&m, 4, 0xeeee047f); /* padding type */
 	make_end(&m);
@@ -439,7 +439,8 @@ static void test_sleep(void **state)
 	assert_int_equal(a, 5);
 	assert_int_equal(b, 0);
 	/* \_S5_, two-byte PkgLength, word and dword integers, One. */
-	assert_int_equal(FIND("\x08\\_S5_\x12\x4a\x00\x02\x0b\x07\x00\x0c\x06\x00\x00\x00"), -ENOENT);
+	assert_int_equal(FIND("\x08\\_S5_\x12\x4a\x00\x02\x0b\x07\x00\x0c\x06\x00\x00\x00"),
+			 -ENOENT);
 	assert_int_equal(FIND("\x08\\_S5_\x12\x4b\x00\x02\x0b\x07\x00\x0c\x06\x00\x00\x00"), 0);
 	assert_int_equal(a, 7);
 	assert_int_equal(b, 6);
@@ -464,18 +465,12 @@ static void test_sleep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rsdp),
-		cmocka_unit_test(test_rsdp_refused),
-		cmocka_unit_test(test_root),
-		cmocka_unit_test(test_madt),
-		cmocka_unit_test(test_madt_refused),
-		cmocka_unit_test(test_madt_ioapics),
-		cmocka_unit_test(test_madt_many_cpus),
-		cmocka_unit_test(test_fadt),
-		cmocka_unit_test(test_fadt_odd),
-		cmocka_unit_test(test_mcfg),
-		cmocka_unit_test(test_small),
-		cmocka_unit_test(test_sleep),
+		cmocka_unit_test(test_rsdp),           cmocka_unit_test(test_rsdp_refused),
+		cmocka_unit_test(test_root),           cmocka_unit_test(test_madt),
+		cmocka_unit_test(test_madt_refused),   cmocka_unit_test(test_madt_ioapics),
+		cmocka_unit_test(test_madt_many_cpus), cmocka_unit_test(test_fadt),
+		cmocka_unit_test(test_fadt_odd),       cmocka_unit_test(test_mcfg),
+		cmocka_unit_test(test_small),          cmocka_unit_test(test_sleep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,10 +94,17 @@ static void test_quotes(void **state)
 static void test_sizes(void **state)
 {
 	static const char *const bad[] = {
-		"dom0_mem=",          "dom0_mem=512",       "dom0_mem=M",
-		"dom0_mem=512MB",     "dom0_mem=-1M",       "dom0_mem=0M",
-		"dom0_mem=4K",        "dom0_mem",           "dom0_mem=17179869184G",
-		"dom0_mem=1T",        "dom0_mem=99999999999999999999G",
+		"dom0_mem=",
+		"dom0_mem=512",
+		"dom0_mem=M",
+		"dom0_mem=512MB",
+		"dom0_mem=-1M",
+		"dom0_mem=0M",
+		"dom0_mem=4K",
+		"dom0_mem",
+		"dom0_mem=17179869184G",
+		"dom0_mem=1T",
+		"dom0_mem=99999999999999999999G",
 	};
 
 	(void)state;
@@ -166,10 +173,10 @@ static void test_help(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_all),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_all),
 		cmocka_unit_test(test_image_name), cmocka_unit_test(test_quotes),
-		cmocka_unit_test(test_sizes), cmocka_unit_test(test_complaints),
-		cmocka_unit_test(test_long), cmocka_unit_test(test_help),
+		cmocka_unit_test(test_sizes),      cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_long),       cmocka_unit_test(test_help),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
