@@ -20,6 +20,7 @@ struct mask {
 
 #define ALL 0xffffffffu
 
+/* Sorted by leaf. */
 static const struct mask masks[] = {
 	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4), ACPI thermal off; TSC deadline, hypervisor on. */
 	{1, 1, {0, 0, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 |
@@ -54,6 +55,20 @@ static void apply_mask(const struct mask *m, struct cpuid *r)
 	r->ebx = (r->ebx & ~m->clear[1]) | m->set[1];
 	r->ecx = (r->ecx & ~m->clear[2]) | m->set[2];
 	r->edx = (r->edx & ~m->clear[3]) | m->set[3];
+}
+
+/* The table is sorted by leaf. */
+static const struct mask *find_mask(uint32_t leaf)
+{
+	unsigned low = 0, size = ARRAY_SIZE(masks);
+
+	while (size > 1) {
+		unsigned half = size / 2;
+
+		low = masks[low + half].leaf <= leaf ? low + half : low;
+		size -= half;
+	}
+	return masks[low].leaf == leaf ? &masks[low] : NULL;
 }
 
 static void hypervisor_leaf(uint32_t leaf, struct cpuid *out)
@@ -94,16 +109,16 @@ static void patch_topology(const struct vcpu *v, uint32_t leaf, struct cpuid *ou
 
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out)
 {
+	const struct mask *m;
+
 	if (leaf >> 16 == HYPERVISOR_LEAF >> 16) {
 		hypervisor_leaf(leaf, out);
 		return;
 	}
 	*out = cpuid(leaf, subleaf);
-	for (unsigned i = 0; i < ARRAY_SIZE(masks); i++) {
-		if (masks[i].leaf == leaf && (masks[i].subleaf_any || subleaf == 0)) {
-			apply_mask(&masks[i], out);
-			break;
-		}
+	m = find_mask(leaf);
+	if (m && (m->subleaf_any || subleaf == 0)) {
+		apply_mask(m, out);
 	}
 	patch_topology(v, leaf, out);
 }

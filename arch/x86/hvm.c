@@ -8,11 +8,9 @@
 #include <taproot/errno.h>
 #include <taproot/heap.h>
 #include <taproot/log.h>
+#include <taproot/pci.h>
 #include "cpu.h"
 #include "hvm.h"
-
-/* Table pages a burst of changes on trap paths may use before the next entry refills. */
-#define RESERVE_PAGES 48
 
 const struct hvm_ops *hvm = &svm_ops;
 
@@ -28,7 +26,7 @@ int hvm_domain_init(struct domain *d)
 	format.has_1g = format.has_1g && cpu_features.gib_pages;
 	rc = nested_init(&d->arch->npt, &format);
 	if (rc == 0) {
-		rc = nested_refill(&d->arch->npt, RESERVE_PAGES);
+		rc = nested_refill(&d->arch->npt, HVM_RESERVE_PAGES);
 	}
 	return rc ? rc : hvm->domain_init(d);
 }
@@ -48,7 +46,11 @@ void hvm_refill(struct domain *d)
 {
 	struct nested *n = &d->arch->npt;
 
-	if (n->reserve_count < RESERVE_PAGES / 2 && nested_refill(n, RESERVE_PAGES)) {
+	d->refill = false;
+	if (d->pci && pci_root_refill(d->pci)) {
+		log_guest("d%u: no memory for PCI functions that appear", d->id);
+	}
+	if (n->reserve_count < HVM_RESERVE_PAGES / 2 && nested_refill(n, HVM_RESERVE_PAGES)) {
 		log_error("d%u: no memory for nested page tables (%u pages free)", d->id,
 			  (unsigned)page_free_count());
 	}
@@ -92,6 +94,7 @@ void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, 
 				  d->id, (unsigned long long)changes[i].start.v);
 		}
 	}
+	d->refill = true;
 	shootdown(d);
 }
 

@@ -40,6 +40,16 @@ struct hvm_exception {
 	uint32_t error;
 };
 
+/* A page of the guest's code, found by its linear address; valid while `trail` holds. */
+struct hvm_code {
+	uint64_t page; /* linear, page aligned */
+	uint64_t cr3;
+	uint64_t mode; /* of CR0, CR4, EFER what decides about paging */
+	uint64_t generation; /* of the memmap */
+	struct walk_trail trail;
+	const uint8_t *ram;
+};
+
 /* Allocated with the vCPU, freed with it; used by the processor the vCPU runs on. */
 struct vcpu_arch {
 	uint64_t gpr[16]; /* RAX and RSP are filled in at every exit and written back at entry */
@@ -57,6 +67,7 @@ struct vcpu_arch {
 	uint32_t in_guest;
 	uint32_t halted;
 	uint64_t exits[CAUSE_COUNT];
+	struct hvm_code code; /* where the last trapped instruction was fetched */
 	struct insn_cache insns; /* decoded MMIO instructions, by their bytes */
 	void *vendor;      /* the VMCB and what belongs to it */
 };
@@ -65,6 +76,10 @@ struct domain_arch {
 	struct nested npt;
 	uint8_t *iopm;  /* I/O permission bitmap, 12 KiB */
 	uint8_t *msrpm; /* MSR permission bitmap, 8 KiB */
+	/* The RAM range found last, right for this generation of the memmap. */
+	struct {
+		uint64_t start, end, generation;
+	} ram;
 };
 
 /* What starts a vCPU by the PVH entry point (Xen ABI, docs/misc/pvh.pandoc: 32-bit flat, paging off). */
@@ -85,6 +100,8 @@ struct hvm_ops {
 	/* Carry out what the last exit asks for. */
 	void (*handle_exit)(struct vcpu *v);
 	void (*paging)(const struct vcpu *v, struct walk_state *out);
+	/* Linear address of an instruction pointer. */
+	uint64_t (*code_linear)(const struct vcpu *v, uint64_t rip);
 	/* 16, 32 or 64, the code segment's. */
 	unsigned (*code_mode)(const struct vcpu *v);
 	void (*segment_bases)(const struct vcpu *v, uint64_t base[6]);
@@ -130,17 +147,23 @@ void hvm_msr_init(struct vcpu *v);
 /* mmio.c: a data access to guest physical `a` that nothing maps. */
 void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk);
 
-/* guestmem.c: instruction bytes at CS:RIP; returns how many (0: not readable). */
+/* guestmem.c: instruction bytes at a linear address; returns how many (0: not readable). */
 unsigned hvm_fetch(struct vcpu *v, uint64_t linear, uint8_t *buf, unsigned length);
+/* The bytes at CS:RIP: an instruction's 15 and one more, which the decoder's cache wants. */
+#define HVM_FETCH 16
+unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH]);
 /* Host virtual address of the domain's RAM at `a` (to the end of its page), or NULL. */
 void *hvm_guest_ram(struct domain *d, gpa_t a);
 /* Linear to physical by the guest's own tables. False: not mapped. */
 bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
 
+/* Table pages a burst of changes on trap paths may use before the next entry refills. */
+#define HVM_RESERVE_PAGES 48
+
 /* hvm.c: a domain and its vCPUs on this architecture. -ENOMEM. */
 int hvm_domain_init(struct domain *d) MUST_CHECK;
 int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start) MUST_CHECK;
-/* Keep the nested tables' reserve filled; from the run loop, never from a trap. */
+/* Fill up what is set aside for trap paths (d->refill); from the run loop, never from a trap. */
 void hvm_refill(struct domain *d);
 
 /* run.c: this processor runs `v` from now on. */

@@ -234,8 +234,11 @@ static void map_memory(struct domain *d)
 {
 	gpa_t end = gpa(d->memmap.limit);
 
-	must(nested_refill(&d->arch->npt, BUILD_TABLE_PAGES), "no memory for nested tables");
-	must(nested_sync(&d->arch->npt, &d->memmap, gpa(0), end), "no memory for nested tables");
+	/* Some machines need many tables: refill and go on where it stopped, until it fits. */
+	do {
+		must(nested_refill(&d->arch->npt, BUILD_TABLE_PAGES), "no memory for nested tables");
+	} while (nested_sync(&d->arch->npt, &d->memmap, gpa(0), end));
+	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES);
 	log_info("npt: dom0 root 0x%llx, %u table pages",
 		 (unsigned long long)d->arch->npt.root_hpa.v, d->arch->npt.table_pages);
 }

@@ -21,8 +21,21 @@ struct access {
 
 enum outcome { OUTCOME_DONE, OUTCOME_RETRY };
 
-/* A piece of an access that lies in one page. */
+/* A piece in one page, not RAM. PERFORM: the page is mapped now, the guest does the access itself. */
 static enum outcome read_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t *value)
+{
+	return ioreq_mmio_read(v->domain, a, len, value) == VERDICT_PERFORM ? OUTCOME_RETRY
+									      : OUTCOME_DONE;
+}
+
+static enum outcome write_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t value)
+{
+	return ioreq_mmio_write(v->domain, a, len, value) == VERDICT_PERFORM ? OUTCOME_RETRY
+									       : OUTCOME_DONE;
+}
+
+/* The other page's piece of an access that crosses one; it may be RAM. */
+static enum outcome read_other(struct vcpu *v, gpa_t a, unsigned len, uint64_t *value)
 {
 	void *ram = hvm_guest_ram(v->domain, a);
 
@@ -31,12 +44,10 @@ static enum outcome read_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t *
 		memcpy(value, ram, len);
 		return OUTCOME_DONE;
 	}
-	/* PERFORM: the page is mapped now, the guest does the access itself. */
-	return ioreq_mmio_read(v->domain, a, len, value) == VERDICT_PERFORM ? OUTCOME_RETRY
-									      : OUTCOME_DONE;
+	return read_piece(v, a, len, value);
 }
 
-static enum outcome write_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t value)
+static enum outcome write_other(struct vcpu *v, gpa_t a, unsigned len, uint64_t value)
 {
 	void *ram = hvm_guest_ram(v->domain, a);
 
@@ -44,48 +55,55 @@ static enum outcome write_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t 
 		memcpy(ram, &value, len);
 		return OUTCOME_DONE;
 	}
-	return ioreq_mmio_write(v->domain, a, len, value) == VERDICT_PERFORM ? OUTCOME_RETRY
-									       : OUTCOME_DONE;
+	return write_piece(v, a, len, value);
 }
 
-/* Bytes of the access in its first page. */
-static unsigned first_part(const struct access *ac)
+/* An access over a page boundary, one page of which faulted: the pieces in order. */
+static enum outcome crossing_read(struct vcpu *v, const struct access *ac, uint64_t *value)
 {
-	return MIN(ac->len, (unsigned)(PAGE_SIZE - (ac->linear & 0xfff)));
-}
-
-static enum outcome access_read(struct vcpu *v, const struct access *ac, uint64_t *value)
-{
-	unsigned n = first_part(ac);
-	enum outcome o = read_piece(v, ac->first, n, value);
+	unsigned n = (unsigned)(PAGE_SIZE - (ac->linear & 0xfff));
+	enum outcome o = read_other(v, ac->first, n, value);
 	uint64_t rest;
 	gpa_t a;
 
-	if (o != OUTCOME_DONE || n == ac->len) {
+	if (o != OUTCOME_DONE) {
 		return o;
 	}
 	if (!hvm_translate(v, ac->linear + n, &a)) {
 		return OUTCOME_RETRY; /* the processor finds the same and faults */
 	}
-	o = read_piece(v, a, ac->len - n, &rest);
+	o = read_other(v, a, ac->len - n, &rest);
 	*value |= rest << (8 * n);
 	return o;
 }
 
-static enum outcome access_write(struct vcpu *v, const struct access *ac, uint64_t value)
+static enum outcome crossing_write(struct vcpu *v, const struct access *ac, uint64_t value)
 {
-	unsigned n = first_part(ac);
+	unsigned n = (unsigned)(PAGE_SIZE - (ac->linear & 0xfff));
 	enum outcome o;
 	gpa_t a;
 
-	if (n < ac->len && !hvm_translate(v, ac->linear + n, &a)) {
+	if (!hvm_translate(v, ac->linear + n, &a)) {
 		return OUTCOME_RETRY;
 	}
-	o = write_piece(v, ac->first, n, value & ones(n));
-	if (o != OUTCOME_DONE || n == ac->len) {
-		return o;
-	}
-	return write_piece(v, a, ac->len - n, value >> (8 * n));
+	o = write_other(v, ac->first, n, value & ones(n));
+	return o == OUTCOME_DONE ? write_other(v, a, ac->len - n, value >> (8 * n)) : o;
+}
+
+static bool crosses(const struct access *ac)
+{
+	return (ac->linear & 0xfff) + ac->len > PAGE_SIZE;
+}
+
+static enum outcome access_read(struct vcpu *v, const struct access *ac, uint64_t *value)
+{
+	return crosses(ac) ? crossing_read(v, ac, value) : read_piece(v, ac->first, ac->len, value);
+}
+
+static enum outcome access_write(struct vcpu *v, const struct access *ac, uint64_t value)
+{
+	return crosses(ac) ? crossing_write(v, ac, value)
+			   : write_piece(v, ac->first, ac->len, value);
 }
 
 /* Find where the access begins; the faulting address may be that of its second page. */
@@ -118,16 +136,15 @@ static void refuse_instruction(struct vcpu *v, gpa_t a, const uint8_t *bytes, un
 
 static void emulate(struct vcpu *v, gpa_t fault)
 {
-	uint8_t bytes[INSN_LENGTH_MAX + 1]; /* the cache's key is 16 bytes */
-	uint64_t base[INSN_SEGMENT_COUNT], value = 0;
+	uint8_t bytes[HVM_FETCH];
+	uint64_t value = 0;
 	unsigned mode = hvm->code_mode(v);
 	struct access ac;
 	const struct insn *in;
 	enum outcome o;
 	unsigned n;
 
-	hvm->segment_bases(v, base);
-	n = hvm_fetch(v, (mode == 64 ? 0 : base[INSN_CS]) + v->arch->rip, bytes, sizeof(bytes));
+	n = hvm_fetch_insn(v, bytes);
 	if (n == 0) {
 		return; /* gone since the fault: the guest executes it again, and faults itself */
 	}

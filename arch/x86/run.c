@@ -10,7 +10,6 @@
 #include <taproot/errno.h>
 #include <taproot/log.h>
 #include <taproot/option.h>
-#include <taproot/pci.h>
 #include "cpu.h"
 #include "hvm.h"
 
@@ -51,9 +50,6 @@ static void deferred_work(struct vcpu *v)
 		irq_window();
 	}
 	hvm_refill(v->domain);
-	if (v->domain->pci && pci_root_refill(v->domain->pci)) {
-		log_guest("d%u: no memory for PCI functions that appear", v->domain->id);
-	}
 }
 
 /* HLT: sleep until there is something to deliver. The check and the sleep are one step, interrupts off. */
@@ -87,7 +83,9 @@ void hvm_run(struct vcpu *v)
 		if (__builtin_expect(v->domain->end != DOMAIN_RUNNING, 0)) {
 			domain_ended(v->domain);
 		}
-		deferred_work(v);
+		if (__builtin_expect(v->deferred != NULL || v->domain->refill, 0)) {
+			deferred_work(v);
+		}
 		pass_nmi(v);
 		if (v->arch->halted) {
 			wait_for_event(v);

@@ -245,6 +245,11 @@ static unsigned code_mode(const struct vcpu *v)
 	return b->cs.attrib & SEG_ATTRIB_DB ? 32 : 16;
 }
 
+static uint64_t code_linear(const struct vcpu *v, uint64_t rip)
+{
+	return code_mode(v) == 64 ? rip : (uint32_t)(svm_of(v)->vmcb->cs.base + rip);
+}
+
 static void segment_bases(const struct vcpu *v, uint64_t base[6])
 {
 	const struct vmcb *b = svm_of(v)->vmcb;
@@ -329,6 +334,7 @@ const struct hvm_ops svm_ops = {
 	.enter = enter,
 	.handle_exit = svm_handle_exit,
 	.paging = paging,
+	.code_linear = code_linear,
 	.code_mode = code_mode,
 	.segment_bases = segment_bases,
 	.efer = get_efer,

@@ -14,24 +14,35 @@
 
 typedef void (*exit_fn)(struct vcpu *v, struct vmcb *b);
 
+/* A legacy prefix, or REX in 64-bit code (APMv3 1.2). */
+static bool is_prefix(struct vcpu *v, uint8_t c)
+{
+	switch (c) {
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64 ... 0x67:
+	case 0xf0:
+	case 0xf2:
+	case 0xf3:
+		return true;
+	default:
+		return (c & 0xf0) == 0x40 && hvm->code_mode(v) == 64;
+	}
+}
+
 /* Length of the intercepted instruction whose opcode has `opcode_length` bytes. */
 static unsigned instruction_length(struct vcpu *v, const struct vmcb *b, unsigned opcode_length)
 {
-	uint8_t bytes[15];
+	uint8_t bytes[HVM_FETCH];
 	unsigned n, prefixes = 0;
 
 	if ((svm_caps.features & SVM_FEATURE_NRIP) && b->nrip > v->arch->rip) {
 		return (unsigned)(b->nrip - v->arch->rip);
 	}
-	n = hvm_fetch(v, (hvm->code_mode(v) == 64 ? 0 : b->cs.base) + v->arch->rip, bytes, sizeof(bytes));
-	while (prefixes < n && prefixes + opcode_length < sizeof(bytes)) {
-		uint8_t c = bytes[prefixes];
-		bool rex = hvm->code_mode(v) == 64 && (c & 0xf0) == 0x40;
-
-		if (!rex && c != 0x66 && c != 0x67 && c != 0xf2 && c != 0xf3 && c != 0xf0 &&
-		    c != 0x2e && c != 0x36 && c != 0x3e && c != 0x26 && c != 0x64 && c != 0x65) {
-			break;
-		}
+	n = hvm_fetch_insn(v, bytes);
+	while (prefixes < n && is_prefix(v, bytes[prefixes])) {
 		prefixes++;
 	}
 	return prefixes + opcode_length;

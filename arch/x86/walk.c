@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* The page walk of APMv2 5.2 (legacy), 5.3 (long mode), 5.3.3 (5-level). */
-#include <taproot/string.h>
 #include "walk.h"
 
 #define CR0_PAGING   (1ull << 31)
@@ -13,21 +12,34 @@
 #define PTE_LARGE   (1ull << 7)
 #define PTE_ADDRESS 0x000ffffffffff000ull
 
-static bool read_entry(walk_ram_fn ram, void *ctx, uint64_t at, unsigned size, uint64_t *entry)
+static bool read_entry64(walk_ram_fn ram, void *ctx, uint64_t at, struct walk_trail *trail,
+			 uint64_t *entry)
 {
-	const void *p = ram(ctx, gpa(at));
+	const uint64_t *p = ram(ctx, gpa(at));
 
 	if (!p) {
 		return false;
 	}
-	*entry = 0;
-	memcpy(entry, p, size);
+	*entry = __atomic_load_n(p, __ATOMIC_RELAXED);
+	trail->entry[trail->count] = p;
+	trail->value[trail->count++] = *entry;
+	return *entry & PTE_PRESENT;
+}
+
+static bool read_entry32(walk_ram_fn ram, void *ctx, uint64_t at, uint64_t *entry)
+{
+	const uint32_t *p = ram(ctx, gpa(at));
+
+	if (!p) {
+		return false;
+	}
+	*entry = __atomic_load_n(p, __ATOMIC_RELAXED);
 	return *entry & PTE_PRESENT;
 }
 
 /* Tables of 512 eight-byte entries, `level` counted from 1 (the lowest). */
 static bool walk_wide(uint64_t table, unsigned level, uint64_t linear, walk_ram_fn ram, void *ctx,
-		      gpa_t *out)
+		      struct walk_trail *trail, gpa_t *out)
 {
 	uint64_t entry;
 
@@ -35,7 +47,7 @@ static bool walk_wide(uint64_t table, unsigned level, uint64_t linear, walk_ram_
 		unsigned shift = 12 + 9 * (level - 1);
 		uint64_t inside = (1ull << shift) - 1;
 
-		if (!read_entry(ram, ctx, table + (linear >> shift & 511) * 8, 8, &entry)) {
+		if (!read_entry64(ram, ctx, table + (linear >> shift & 511) * 8, trail, &entry)) {
 			return false;
 		}
 		if (level == 1 || ((entry & PTE_LARGE) && level <= 3)) {
@@ -47,15 +59,16 @@ static bool walk_wide(uint64_t table, unsigned level, uint64_t linear, walk_ram_
 }
 
 static bool walk_pae(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
-		     gpa_t *out)
+		     struct walk_trail *trail, gpa_t *out)
 {
-	uint64_t entry;
+	uint64_t entry, at;
 
 	linear &= 0xffffffffu;
-	if (!read_entry(ram, ctx, (s->cr3 & 0xffffffe0u) + (linear >> 30) * 8, 8, &entry)) {
+	at = (s->cr3 & 0xffffffe0u) + (linear >> 30) * 8;
+	if (!read_entry64(ram, ctx, at, trail, &entry)) {
 		return false;
 	}
-	return walk_wide(entry & PTE_ADDRESS, 2, linear, ram, ctx, out);
+	return walk_wide(entry & PTE_ADDRESS, 2, linear, ram, ctx, trail, out);
 }
 
 static bool walk_legacy(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
@@ -64,7 +77,7 @@ static bool walk_legacy(const struct walk_state *s, uint64_t linear, walk_ram_fn
 	uint64_t entry;
 
 	linear &= 0xffffffffu;
-	if (!read_entry(ram, ctx, (s->cr3 & 0xfffff000u) + (linear >> 22) * 4, 4, &entry)) {
+	if (!read_entry32(ram, ctx, (s->cr3 & 0xfffff000u) + (linear >> 22) * 4, &entry)) {
 		return false;
 	}
 	if ((entry & PTE_LARGE) && (s->cr4 & CR4_PSE_BIT)) {
@@ -72,7 +85,7 @@ static bool walk_legacy(const struct walk_state *s, uint64_t linear, walk_ram_fn
 		out->v = (entry & 0xffc00000u) | (entry >> 13 & 0xff) << 32 | (linear & 0x3fffff);
 		return true;
 	}
-	if (!read_entry(ram, ctx, (entry & 0xfffff000u) + (linear >> 12 & 1023) * 4, 4, &entry)) {
+	if (!read_entry32(ram, ctx, (entry & 0xfffff000u) + (linear >> 12 & 1023) * 4, &entry)) {
 		return false;
 	}
 	out->v = (entry & 0xfffff000u) | (linear & 0xfff);
@@ -80,18 +93,19 @@ static bool walk_legacy(const struct walk_state *s, uint64_t linear, walk_ram_fn
 }
 
 bool walk_translate(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
-		    gpa_t *out)
+		    struct walk_trail *trail, gpa_t *out)
 {
+	trail->count = 0;
 	if (!(s->cr0 & CR0_PAGING)) {
 		out->v = linear & 0xffffffffu;
 		return true;
 	}
 	if (s->efer & LONG_ACTIVE) {
 		return walk_wide(s->cr3 & PTE_ADDRESS, s->cr4 & CR4_LA57_BIT ? 5 : 4, linear, ram,
-				 ctx, out);
+				 ctx, trail, out);
 	}
 	if (s->cr4 & CR4_PAE_BIT) {
-		return walk_pae(s, linear, ram, ctx, out);
+		return walk_pae(s, linear, ram, ctx, trail, out);
 	}
 	return walk_legacy(s, linear, ram, ctx, out);
 }

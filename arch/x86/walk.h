@@ -16,11 +16,34 @@ struct walk_state {
 	uint64_t cr0, cr3, cr4, efer;
 };
 
+/*
+ * The entries that a walk read, so that the same translation can be checked
+ * again by comparing them: exact whatever the guest did in between. Kept for
+ * tables of eight-byte entries; count 0: not kept.
+ */
+#define WALK_LEVELS_MAX 5
+struct walk_trail {
+	unsigned count;
+	const uint64_t *entry[WALK_LEVELS_MAX];
+	uint64_t value[WALK_LEVELS_MAX];
+};
+
 /* Host address of the domain's RAM at `a`, readable to the end of its page; NULL: not RAM. */
 typedef const void *(*walk_ram_fn)(void *ctx, gpa_t a);
 
-/* False when an entry is not present or a table is not in RAM. */
+/* False when an entry is not present or a table is not in RAM. `trail` is filled in either case. */
 bool walk_translate(const struct walk_state *s, uint64_t linear, walk_ram_fn ram, void *ctx,
-		    gpa_t *out);
+		    struct walk_trail *trail, gpa_t *out);
+
+/* Do the entries of a trail still say what they said? False for an empty one. */
+static inline bool walk_trail_holds(const struct walk_trail *t)
+{
+	for (unsigned i = 0; i < t->count; i++) {
+		if (__atomic_load_n(t->entry[i], __ATOMIC_RELAXED) != t->value[i]) {
+			return false;
+		}
+	}
+	return t->count != 0;
+}
 
 #endif

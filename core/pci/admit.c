@@ -74,7 +74,8 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 
 	if (!f) {
 		root->refused_count++;
-		log_guest("pci: " SBDF_FMT " (%04x:%04x) is refused: nothing left for another function",
+		log_guest("pci: " SBDF_FMT
+			  " (%04x:%04x) is refused: nothing left for another function",
 			  SBDF_ARGS(sbdf), identity & 0xffff, identity >> 16);
 		return NULL;
 	}
@@ -86,6 +87,7 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 	f->next = root->functions;
 	root->functions = f;
 	root->function_count++;
+	root->domain->refill = true;
 	admit_map(f);
 	pci_slot_publish(slot, &pci_passthrough_ops, f);
 	return f;

@@ -50,6 +50,7 @@ struct domain {
 	struct uart uart;
 	struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
 	unsigned vcpu_count;
+	bool refill; /* something set aside for trap paths was used: fill it up at the next entry */
 	uint32_t end; /* enum domain_end, written once */
 	struct domain_arch *arch;
 };

@@ -28,10 +28,12 @@ static void put32(uint64_t at, uint32_t v)
 	memcpy(ram + at, &v, 4);
 }
 
+static struct walk_trail trail;
+
 static bool walk(const struct walk_state *s, uint64_t linear, uint64_t *out)
 {
 	gpa_t a = {0};
-	bool ok = walk_translate(s, linear, ram_at, NULL, &a);
+	bool ok = walk_translate(s, linear, ram_at, NULL, &trail, &a);
 
 	*out = a.v;
 	return ok;
@@ -141,6 +143,35 @@ static void hostile_tables(void **state)
 	assert_true(walk(&s, 0x1234 & 0x1ff, &a));
 }
 
+/* A trail holds until an entry it went through changes, and is empty where none is kept. */
+static void trails_notice_changes(void **state)
+{
+	struct walk_state s = {.cr0 = PG, .cr3 = 0x1000, .cr4 = 1 << 5, .efer = 1 << 10};
+	uint64_t a;
+
+	(void)state;
+	put64(0x1000, 0x2000 | 1);
+	put64(0x2000, 0x3000 | 1);
+	put64(0x3000, 0x4000 | 1);
+	put64(0x4000 + 8, 0x77000 | 1);
+	assert_true(walk(&s, 0x1234, &a));
+	assert_int_equal(trail.count, 4);
+	assert_true(walk_trail_holds(&trail));
+	put64(0x4000, 0x99000 | 1); /* another page's */
+	assert_true(walk_trail_holds(&trail));
+	for (uint64_t at = 0x1000; at <= 0x4000; at += 0x1000) {
+		uint64_t entry = at == 0x4000 ? at + 8 : at;
+		uint8_t old = ram[entry];
+
+		ram[entry] ^= 0x20;
+		assert_false(walk_trail_holds(&trail));
+		ram[entry] = old;
+	}
+	s.cr0 = 0;
+	assert_true(walk(&s, 0x1234, &a));
+	assert_false(walk_trail_holds(&trail));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup(long_mode_all_sizes, clear),
 		cmocka_unit_test_setup(five_levels, clear),
 		cmocka_unit_test_setup(hostile_tables, clear),
+		cmocka_unit_test_setup(trails_notice_changes, clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
