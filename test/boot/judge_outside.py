@@ -4,9 +4,9 @@ Looks at the machine from outside, over QMP, while the guest stands still:
 
  - the physical MSI-X tables hold messages other than those the guest wrote;
  - the hypervisor's nested tables map, page for page, what the guest was told
-   it has (its E820's RAM and ACPI ranges and the low 1 MiB) plus the enabled
-   memory BARs minus the pages of MSI-X tables and PBAs, and nothing else;
-   every mapping is the identity.
+   it has (its E820's RAM and ACPI ranges and the low 1 MiB), the pages of the
+   machine's ACPI tables, plus the enabled memory BARs minus the pages of MSI-X
+   tables and PBAs, and nothing else; every mapping is the identity.
 
 Pages that the hypervisor says it mapped on a fault are allowed besides. The
 tables are asked for on the console (three times Ctrl-a, then n): that names
@@ -15,6 +15,7 @@ and the hypervisor's own listing must say the same.
 """
 import re
 
+import acpiplaces
 import nptwalk
 from nptwalk import merge, pages, show, subtract
 
@@ -111,7 +112,8 @@ def judge_nested(run):
 			show(listed(text)), show(mapped))
 	extra = [pages(int(a, 16), int(a, 16) + 1)
 		 for a in re.findall(ON_FAULT, text)]
-	want = expected(text)
+	want = expected(text) + [pages(a, b) for a, b in
+				 acpiplaces.places(run.read_page)]
 	missing = subtract(want, mapped)
 	surplus = subtract(mapped, want + extra)
 	if missing:
