@@ -181,8 +181,8 @@ void host_pci_bar(struct host_pci *p, unsigned index, uint32_t bits, uint64_t si
 	}
 	host_pci_set(p, reg, 4, bits);
 	host_pci_writable(p, reg, 4,
-			  (uint32_t)mask & (bits & PCI_BAR_IO ? PCI_BAR_IO_MASK
-							      : PCI_BAR_MEM_MASK));
+			  (uint32_t)mask &
+				  (bits & PCI_BAR_IO ? PCI_BAR_IO_MASK : PCI_BAR_MEM_MASK));
 	if (bar_is_64(p, index)) {
 		host_pci_writable(p, reg + 4, 4, (uint32_t)(mask >> 32));
 	}
@@ -448,15 +448,14 @@ void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 		uint8_t mask = p->writable[reg + i];
 
 		p->config[reg + i] = (uint8_t)((p->config[reg + i] & ~mask) | (byte & mask));
-		p->config[reg + i] &= (uint8_t)~(byte & p->clears[reg + i]);
+		p->config[reg + i] &= (uint8_t) ~(byte & p->clears[reg + i]);
 	}
 	if (p->express && reg <= p->express + EXP_REG_DEVCTL + 1 &&
 	    reg + len > p->express + EXP_REG_DEVCTL + 1 &&
 	    (value >> (8 * (p->express + EXP_REG_DEVCTL + 1 - reg)) & 0x80)) {
 		function_reset(p);
 	}
-	if (state == PM_STATE_D3 &&
-	    (p->config[p->pm + PM_REG_CSR] & PM_CSR_STATE) == PM_STATE_D0) {
+	if (state == PM_STATE_D3 && (p->config[p->pm + PM_REG_CSR] & PM_CSR_STATE) == PM_STATE_D0) {
 		function_reset(p);
 	}
 }

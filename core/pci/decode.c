@@ -117,7 +117,8 @@ const struct port_ops pci_port_ops = {
 
 static sbdf_t ecam_sbdf(const struct pci_ecam *ecam, uint64_t offset)
 {
-	uint32_t first = (uint32_t)ecam->window.segment << 16 | (uint32_t)ecam->window.bus_first << 8;
+	uint32_t first = (uint32_t)ecam->window.segment << 16 | (uint32_t)ecam->window.bus_first
+									<< 8;
 
 	return (sbdf_t){first + (uint32_t)(offset >> PCI_ECAM_DEVFN_SHIFT)};
 }

@@ -47,8 +47,9 @@ bool header_set_concern(struct pci_function *f, unsigned reg, unsigned size,
 		if (at >= PCI_CONFIG_SIZE / 4 || f->concern[at] != CONCERN_PLAIN) {
 			log_notice("pci: " SBDF_FMT ": registers %#x-%#x %s; not decoded",
 				   SBDF_ARGS(f->sbdf), reg, reg + size - 1,
-				   at >= PCI_CONFIG_SIZE / 4 ? "run past the end of configuration space"
-							     : "overlap others");
+				   at >= PCI_CONFIG_SIZE / 4
+					   ? "run past the end of configuration space"
+					   : "overlap others");
 			return false;
 		}
 	}

@@ -63,8 +63,7 @@ static void log_function(const struct pci_function *f)
 		const struct pci_bar *b = &f->bar[i];
 
 		if (b->size) {
-			log_info("pci:   BAR %u [%#lx, +%#lx) %s", i,
-				 bar_address(b), b->size,
+			log_info("pci:   BAR %u [%#lx, +%#lx) %s", i, bar_address(b), b->size,
 				 bar_is_memory(b) ? state[b->state] : "I/O");
 		}
 	}

@@ -227,7 +227,8 @@ static void bar_release_steps(struct pci_root *root, struct pci_bar *b)
 
 static void pending_remove(struct pci_root *root, struct pci_bar *b)
 {
-	*(b->pending_prev ? &b->pending_prev->pending_next : &root->pending_first) = b->pending_next;
+	*(b->pending_prev ? &b->pending_prev->pending_next : &root->pending_first) =
+		b->pending_next;
 	*(b->pending_next ? &b->pending_next->pending_prev : &root->pending_last) = b->pending_prev;
 	b->pending_next = NULL;
 	b->pending_prev = NULL;
@@ -254,21 +255,18 @@ static void bar_complain(struct pci_bar *b, int rc, const struct mem_range *met)
 	b->complained = true;
 	if (rc != -EBUSY) {
 		log_guest("pci: " SBDF_FMT ": BAR %u [%#lx, %#lx) not mapped: %s",
-			  SBDF_ARGS(b->function->sbdf), b->index, b->at,
-			  end,
+			  SBDF_ARGS(b->function->sbdf), b->index, b->at, end,
 			  rc == -ENOSPC ? "too many ranges" : "outside the address space");
 	} else if (met->owner.v != SBDF_NONE.v) {
 		log_guest("pci: " SBDF_FMT ": BAR %u [%#lx, %#lx) not mapped: meets " SBDF_FMT
 			  " at [%#lx, %#lx)",
-			  SBDF_ARGS(b->function->sbdf), b->index, b->at,
-			  end, SBDF_ARGS(met->owner),
+			  SBDF_ARGS(b->function->sbdf), b->index, b->at, end, SBDF_ARGS(met->owner),
 			  met->start.v, met->end.v);
 	} else {
 		log_guest("pci: " SBDF_FMT ": BAR %u [%#lx, %#lx) not mapped: meets %s at "
 			  "[%#lx, %#lx)",
-			  SBDF_ARGS(b->function->sbdf), b->index, b->at,
-			  end, memmap_type_name(met->type),
-			  met->start.v, met->end.v);
+			  SBDF_ARGS(b->function->sbdf), b->index, b->at, end,
+			  memmap_type_name(met->type), met->start.v, met->end.v);
 	}
 }
 
@@ -319,7 +317,7 @@ static void map_commit(struct pci_root *root)
 	}
 }
 
-/* Something was released: a BAR in its way may fit now. Called with the list's first entries oldest. */
+/* Something was released: a BAR in its way may fit now. Oldest first, and those that fail go last. */
 static void map_retry(struct pci_root *root)
 {
 	unsigned tries = MIN(root->pending_count, MAP_RETRIES);

@@ -386,8 +386,7 @@ void msix_admit(struct pci_function *f, unsigned offset)
 	}
 	if (fault) {
 		log_notice("pci: " SBDF_FMT ": MSI-X %s at BAR %u + %#x %s; refused (%#x)",
-			   SBDF_ARGS(f->sbdf), which,
-			   which[0] == 't' ? m->table_bar : m->pba_bar,
+			   SBDF_ARGS(f->sbdf), which, which[0] == 't' ? m->table_bar : m->pba_bar,
 			   which[0] == 't' ? m->table : m->pba, fault, offset);
 		msix_refuse(f, offset);
 		return;

@@ -100,8 +100,8 @@ struct msix_entry {
 struct msix_region {
 	struct pci_function *function;
 	struct iomap window;
-	uint32_t first;  /* offset in the BAR, page aligned */
-	uint32_t pages;  /* 0: not in use */
+	uint32_t first; /* offset in the BAR, page aligned */
+	uint32_t pages; /* 0: not in use */
 	uint8_t bar;
 	bool mapped;     /* claimed, and the window points there */
 	uint64_t offset; /* of the window's first byte in the BAR; wraps for a BAR inside a page */
@@ -129,11 +129,11 @@ struct pci_function {
 	uint32_t identity; /* vendor and device id */
 	uint8_t layout;    /* header type without the multi-function bit */
 	uint8_t bar_count;
-	uint8_t pm;        /* capability offsets, 0: none */
+	uint8_t pm; /* capability offsets, 0: none */
 	uint8_t express;
 	uint8_t af;
-	bool sleeping;     /* put into D3 */
-	bool stale;        /* may have been reset: look again at the next access */
+	bool sleeping; /* put into D3 */
+	bool stale;    /* may have been reset: look again at the next access */
 	uint16_t class_code;
 	uint16_t command;
 	/* By dword. Extended registers are all plain (until SR-IOV and resizable BARs come). */
@@ -232,7 +232,8 @@ enum verdict header_write_command(struct pci_function *f, struct pci_access *a,
 /* Set who decodes the dwords of [reg, reg + size). False (and logged): outside, or taken. */
 bool header_set_concern(struct pci_function *f, unsigned reg, unsigned size,
 			enum pci_concern_id concern);
-/* Bring `*shadow`, the dword at a->reg & ~3, up to date with the write `a`; bits outside `writable` stay. */
+/* Bring `*shadow`, the dword at a->reg & ~3, up to date with the write `a`; bits outside `writable`
+ * stay. */
 uint32_t access_merge(const struct pci_access *a, uint32_t shadow, uint32_t writable);
 /* The part of dword `dword` that the read `a` wants. */
 uint32_t access_extract(const struct pci_access *a, uint32_t dword);

@@ -21,7 +21,8 @@ struct pci_access {
 	uint32_t value;
 };
 
-/* What an access changes besides its register. Verdicts return these, core/pci/apply.c does them. */
+/* What an access changes besides its register. Verdicts return these, core/pci/apply.c does them.
+ */
 enum pci_effect_kind {
 	PCI_EFFECT_MAP,        /* the BAR decodes at `address` now (and not where it was) */
 	PCI_EFFECT_UNMAP,      /* the BAR does not decode any more */
@@ -67,7 +68,8 @@ struct pci_ops {
 		      struct pci_effects *effects);
 };
 
-/* An ECAM window (an entry of MCFG): `bus0` is the address of bus 0, whether or not it is covered. */
+/* An ECAM window (an entry of MCFG): `bus0` is the address of bus 0, whether or not it is covered.
+ */
 struct pci_window {
 	uint16_t segment;
 	uint8_t bus_first;
@@ -111,10 +113,12 @@ void pci_root_set_reset_port(struct pci_root *root, const struct port_ops *ops, 
 int pci_claim(struct pci_root *root, sbdf_t sbdf, const struct pci_ops *ops, void *ctx) MUST_CHECK;
 /* Give back what pci_claim() got. -ENOENT. */
 int pci_release(struct pci_root *root, sbdf_t sbdf, const struct pci_ops *ops) MUST_CHECK;
-/* Make a function of the machine invisible to the domain. Errors as pci_claim(); before enumeration. */
+/* Make a function of the machine invisible to the domain. Errors as pci_claim(); before
+ * enumeration. */
 int pci_hide(struct pci_root *root, sbdf_t sbdf) MUST_CHECK;
 
-/* The one entry: decide and carry out `a`. For reads a->value is the answer, whatever the verdict. */
+/* The one entry: decide and carry out `a`. For reads a->value is the answer, whatever the verdict.
+ */
 enum verdict pci_access(struct pci_root *root, struct pci_access *a);
 
 /* The ECAM windows, in the order given; false: there are no more. */
@@ -123,7 +127,7 @@ bool pci_root_window(const struct pci_root *root, unsigned index, struct pci_win
 /* Figures for tests and the log. */
 struct pci_root_stats {
 	uint32_t functions;
-	uint32_t refused;      /* functions that appeared when nothing was left for them */
+	uint32_t refused; /* functions that appeared when nothing was left for them */
 	uint32_t bars_mapped;
 	uint32_t bars_pending;
 	uint32_t spare_functions;

@@ -52,7 +52,8 @@ _Static_assert(sizeof(struct record) == RECORD_SIZE, "record-format.md: 32 bytes
 /* Somebody listens. Read by the trap path before it calls anything below. */
 extern bool record_on;
 
-/* Record from now on. `sink` takes every byte, from any processor, one call at a time; NULL: stop. */
+/* Record from now on. `sink` takes every byte, from any processor, one call at a time; NULL: stop.
+ */
 void record_init(void (*sink)(const void *data, size_t size));
 
 /* Snapshot: header, ECAM windows and address space, before the first function. */

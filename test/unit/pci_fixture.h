@@ -20,12 +20,12 @@
 #include "host_mem.h"
 #include "host_pci.h"
 
-#define FIXTURE_LIMIT  (1ull << 40)
-#define FIXTURE_RAM    (2 * GIB)
-#define FIXTURE_ECAM   0xb0000000ull
-#define FIXTURE_ECAM1  0x2000000000ull
-#define FIXTURE_OURS   0x7f000000ull
-#define FIXTURE_RSVD   0xe0000000ull
+#define FIXTURE_LIMIT    (1ull << 40)
+#define FIXTURE_RAM      (2 * GIB)
+#define FIXTURE_ECAM     0xb0000000ull
+#define FIXTURE_ECAM1    0x2000000000ull
+#define FIXTURE_OURS     0x7f000000ull
+#define FIXTURE_RSVD     0xe0000000ull
 #define FIXTURE_MSG(cpu) (0xfee00000ull | (uint64_t)(cpu) << 12)
 
 static const struct pci_window fixture_windows[] = {
@@ -161,13 +161,13 @@ static inline void vectors_clear(void)
 
 /* ---- a device with everything: 64-bit BAR 0, MSI, MSI-X in BAR 2, PM, Express ---- */
 
-#define NIC_BAR0   0xc0000000ull
-#define NIC_BAR2   0xc0100000ull
-#define NIC_MSIX   0x70u
-#define NIC_MSI    0x50u
-#define NIC_PM     0x40u
-#define NIC_EXP    0xa0u
-#define NIC_COUNT  8u
+#define NIC_BAR0  0xc0000000ull
+#define NIC_BAR2  0xc0100000ull
+#define NIC_MSIX  0x70u
+#define NIC_MSI   0x50u
+#define NIC_PM    0x40u
+#define NIC_EXP   0xa0u
+#define NIC_COUNT 8u
 
 static inline struct host_pci *fixture_nic(sbdf_t s)
 {

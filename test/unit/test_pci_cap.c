@@ -61,7 +61,8 @@ static void test_into_the_header(void **state)
 	msi(0x40, 0x10);
 	fixture_start();
 	assert_true(msi_is_decoded(0x40));
-	assert_true(host_console_contains("capability pointer 0x10 at 0x41 points into the header"));
+	assert_true(
+		host_console_contains("capability pointer 0x10 at 0x41 points into the header"));
 }
 
 static void test_misaligned(void **state)

@@ -217,7 +217,7 @@ static void test_bad_windows_are_left_out(void **state)
 		{.segment = 300, .bus_last = 1, .bus0 = {0xd0000000}},
 		{.segment = 2, .bus_first = 5, .bus_last = 4, .bus0 = {0xd0000000}},
 		{.segment = 2, .bus_last = 1, .bus0 = {0xd0001000}},
-		{.segment = 2, .bus_last = 1, .bus0 = {0x1000000}}, /* RAM */
+		{.segment = 2, .bus_last = 1, .bus0 = {0x1000000}},                  /* RAM */
 		{.segment = 0, .bus_first = 1, .bus_last = 1, .bus0 = {0xd0000000}}, /* twice */
 		{.segment = 2, .bus_first = 0, .bus_last = 1, .bus0 = {0xd0000000 + 4 * MIB}},
 	};

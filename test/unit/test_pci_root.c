@@ -40,10 +40,10 @@ static void test_enumeration(void **state)
 	bridge(0, 3, 1, 3);
 	bridge(1, 0, 2, 3);
 	plain(2, 0, 0);
-	plain(3, 7, 0);    /* between the bridges, but no bridge leads to it */
-	bridge(0, 4, 0, 0);  /* not set up */
+	plain(3, 7, 0);       /* between the bridges, but no bridge leads to it */
+	bridge(0, 4, 0, 0);   /* not set up */
 	bridge(0, 5, 0, 255); /* leads back */
-	plain(0x80, 0, 0); /* another root bus */
+	plain(0x80, 0, 0);    /* another root bus */
 	bridge(0x80, 1, 0x81, 0x81);
 	plain(0x81, 0, 0);
 	fixture_start();
@@ -132,8 +132,8 @@ static void test_exhaustion(void **state)
 	assert_true(host_console_contains("is refused: nothing left for another function"));
 	/* Refused means refused: nothing of it goes through. */
 	cfg_write(sbdf_make(0, 0, spare, 0), PCI_REG_INTERRUPT, 1, 9);
-	assert_int_equal(host_pci_get(host_pci_find(sbdf_make(0, 0, spare, 0)), PCI_REG_INTERRUPT, 1),
-			 5);
+	assert_int_equal(
+		host_pci_get(host_pci_find(sbdf_make(0, 0, spare, 0)), PCI_REG_INTERRUPT, 1), 5);
 	/* A hypercall fills up. */
 	assert_int_equal(pci_root_refill(dom0->pci), 0);
 	assert_int_equal(cfg_read(sbdf_make(0, 0, spare, 0), 0, 4), 0x10001af4);
@@ -300,7 +300,8 @@ static void test_log(void **state)
 	host_console_clear();
 	pci_root_log(dom0->pci);
 	assert_true(host_console_contains("segment 1 buses 16-31 by ECAM at 0x2000000000"));
-	assert_true(host_console_contains("0000:00:02.0 8086:10c9 class 0200 command 0002 MSI MSI-X"));
+	assert_true(
+		host_console_contains("0000:00:02.0 8086:10c9 class 0200 command 0002 MSI MSI-X"));
 	assert_true(host_console_contains("BAR 0 [0xc0000000, +0x100000) mapped"));
 	assert_true(host_console_contains("BAR 3 [0xc000, +0x20) I/O"));
 	assert_true(host_console_contains("BAR 6 [0x0, +0x10000) off"));
