@@ -6,6 +6,7 @@
 #include <taproot/arch.h>
 #include <taproot/domain.h>
 #include <taproot/heap.h>
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 #include <taproot/panic.h>
 #include <taproot/pci.h>
@@ -41,6 +42,11 @@ static void key_nested(void)
 		log_error("npt: differs from the memory map at 0x%llx", (unsigned long long)where.v);
 	}
 	log_info("npt: end");
+}
+
+static void key_iommu(void)
+{
+	iommu_log();
 }
 
 static void key_memmap(void)
@@ -90,6 +96,7 @@ static const struct {
 	const char *help;
 } keys[] = {
 	{'C', key_crash, "crash the hypervisor, with a report"},
+	{'d', key_iommu, "DMA and interrupt remapping"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},
 	{'m', key_memmap, "memory map of the hardware domain"},

@@ -12,6 +12,7 @@
  */
 #include <taproot/errno.h>
 #include <taproot/heap.h>
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 #include <taproot/record.h>
 
@@ -89,6 +90,7 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 	root->function_count++;
 	root->domain->refill = true;
 	admit_map(f);
+	iommu_device_add(root->domain, sbdf);
 	pci_slot_publish(slot, &pci_passthrough_ops, f);
 	return f;
 }

@@ -10,6 +10,8 @@
  * Deliberately not supported yet: secondary bus reset marks nobody; a bridge's
  * reset bit is passed through.
  */
+#include <taproot/iommu.h>
+
 #include "pci_internal.h"
 
 /* Does the write cover bit `bit` of its dword, setting it? */
@@ -58,6 +60,7 @@ void reset_look(struct pci_function *f)
 		return;
 	}
 	__atomic_store_n(&f->stale, false, __ATOMIC_RELAXED);
+	iommu_device_back(f->root->domain, f->sbdf);
 	effects.count = 0;
 	f->command = (uint16_t)arch_pci_read(f->sbdf, PCI_REG_COMMAND, 2);
 	bar_reload(f);
