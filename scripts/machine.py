@@ -18,6 +18,7 @@ TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
 
 CPU = "EPYC,+svm,+npt,+x2apic"
+IOMMU = "intremap=on,eim=on"
 DISK_SIZE = 16 << 20
 HALF = DISK_SIZE // 2
 
@@ -80,14 +81,14 @@ def devices(disk):
 	]
 
 
-def board(cpu=CPU, mem="2048", smp=2, iommu=True):
+def board(cpu=CPU, mem="2048", smp=2, iommu=IOMMU):
 	out = [
 		"-M", "q35,kernel-irqchip=split", "-accel", "tcg", "-cpu", cpu,
 		"-m", str(mem), "-smp", str(smp), "-nodefaults",
 		"-display", "none",
 	]
 	if iommu:
-		out += ["-device", "intel-iommu,intremap=on,eim=on"]
+		out += ["-device", "intel-iommu," + iommu]
 	return out
 
 

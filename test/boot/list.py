@@ -5,7 +5,8 @@ The boot tests, as data. Fields, all but the name optional:
   scenario  what /init runs in the hardware domain (test/boot/guest/scenario)
   args      added to the kernel command line
   options   the hypervisor's options
-  cpu, smp, mem, iommu  the machine, where it is not lane A's
+  cpu, smp, mem, iommu  the machine, where it is not lane A's; iommu is False or
+            the properties of the device intel-iommu
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
@@ -102,6 +103,43 @@ TESTS = [
 	     options=OPTIONS + " record=com2", judges=["record"],
 	     expect=[r"T: pass drivers"]),
 
+	# DMA remapping is on in all tests above; here the device attacks, and
+	# the same attacks arrive without.
+	dict(name="dma-attack", scenario="dma-attack", judges=["dma"],
+	     args="memmap=64K$0x10000000",
+	     options=OPTIONS + " iommu=required",
+	     expect=[r"T: pass dma-own ", r"T: pass dma-own-after",
+		     r"iommu: fault: \S+ interrupt, entry 900: entry not in use",
+		     r"T: pass dma-attack"]),
+	dict(name="dma-attack-off", scenario="dma-attack", judges=["dma"],
+	     args="memmap=64K$0x10000000", options=OPTIONS + " iommu=off",
+	     expect=[r"iommu: off by option: not protected: .*single-domain",
+		     r"T: pass dma-own-after", r"T: pass dma-attack"]),
+	dict(name="dma-storm", scenario="dma-attack", judges=["dma"],
+	     args="memmap=64K$0x10000000 storm=80",
+	     expect=[r"iommu: \S+ storms: quarantined until it is reset",
+		     r"T: pass dma-storm-over", r"T: pass dma-quarantined"]),
+	dict(name="iommu-off", scenario="network", judges=["irq"],
+	     options=OPTIONS + " iommu=off", expect=[r"T: pass igb-ping"]),
+
+	# Entries of interrupt remapping in xAPIC format.
+	dict(name="eim-off", scenario="nvme", judges=["disk", "irq"],
+	     iommu="intremap=on,eim=off", cpu="EPYC,+svm,+npt,-x2apic",
+	     expect=[r"iommu: interrupts are remapped, xAPIC format"]),
+	dict(name="eim-off-igb", scenario="network", judges=["irq"],
+	     iommu="intremap=on,eim=off",
+	     expect=[r"iommu: interrupts are remapped, xAPIC format",
+		     r"processors: 2 of 2 run, xAPIC mode"]),
+	dict(name="eim-off-edu", scenario="edu-irq", args="count=20000 intx=1",
+	     iommu="intremap=on,eim=off", timeout=300,
+	     expect=[r"T: pass edu-interrupts raised 20000 handled 20000"]),
+	dict(name="caching-mode", scenario="nvme", judges=["disk", "irq"],
+	     iommu="intremap=on,eim=on,caching-mode=on",
+	     expect=[r"iommu: DMA is translated"]),
+	dict(name="aw-39", scenario="nvme", judges=["disk", "irq"],
+	     iommu="intremap=on,eim=on,aw-bits=39",
+	     expect=[r"iommu: DMA is translated"]),
+
 	# Other machines: one processor, four, more memory than 4 GiB, no IOMMU.
 	dict(name="one-cpu", scenario="network", smp=1, judges=["irq"]),
 	dict(name="four-cpus", scenario="boot", smp=4, expect=[r"T: pass init"]),
@@ -126,6 +164,13 @@ TESTS = [
 	     expect=[r"REFUSED: no nested paging \(NPT\): use a processor"]),
 	dict(name="refuse-svm-locked", end="stop", poke="svm_locked",
 	     expect=[r"REFUSED: SVM is locked by the firmware .*; enable"]),
+	dict(name="refuse-no-iommu", iommu=False, end="stop",
+	     options=OPTIONS + " iommu=required",
+	     expect=[r"REFUSED: no IOMMU can be used .*turn it on in the firmware"]),
+	dict(name="refuse-no-remapping", iommu="intremap=off", end="stop",
+	     options=OPTIONS + " iommu=required",
+	     expect=[r"VT-d unit at \S+ has no interrupt remapping",
+		     r"REFUSED: no IOMMU can be used .*turn it on in the firmware"]),
 	dict(name="refuse-no-module", modules="no_modules", end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 	dict(name="refuse-bzimage", modules="bzimage", end="stop",
