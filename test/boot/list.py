@@ -114,10 +114,19 @@ TESTS = [
 
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",
+	     options=OPTIONS + " noreboot",
 	     type=(r"H: console", "\x01\x01\x01C"),
 	     expect=[r"PANIC cpu0 arch/x86/console\.c:\d+: asked for by key",
 		     r"console_poll\+0x[0-9a-f]+", r"hvm_run\+0x[0-9a-f]+",
-		     r"halted|noreboot"]),
+		     r"Halted \(noreboot\)"]),
+
+	# The machine's NMI is the hardware domain's.
+	dict(name="nmi", scenario="nmi", judges=["nmi"],
+	     expect=[r"T: pass nmi", r"T: pass nmi-counted"]),
+
+	# A triple fault of the hardware domain: said, with its registers, and reset.
+	dict(name="triple-fault", scenario="triple", args="reboot=triple,force", end="reset",
+	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"d0: crashed", (BANNER, 2)]),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
