@@ -47,6 +47,8 @@ TOOLS := $(if $(wildcard tools/vmlinux.c),$B/taproot-vmlinux) $(if $(wildcard to
 
 LIBS_test_insn := -lZydis -lZycore
 VMLINUX_PARTS := $(patsubst %,$B/host/%.o,$(wildcard tools/vmlinux_*.c))
+LIBS_test_pci_record := -llzma
+LIBS_fuzz_pci_access := -llzma
 LIBS_test_vmlinux := $(VMLINUX_PARTS) -llzma -lzstd -lz -llz4
 
 .PHONY: all guests check unit fuzz-fixed bench fuzz clang clean
