@@ -19,7 +19,7 @@ import machine
 import poke
 import qemu
 
-DEFAULT_TIMEOUT = 180
+DEFAULT_TIMEOUT = 300
 BOARD = ("cpu", "smp", "mem", "iommu")
 
 
