@@ -377,6 +377,23 @@ static size_t seed_driver(uint8_t *buf, unsigned n, unsigned msi, unsigned msix,
 	return (size_t)(p - buf);
 }
 
+/* Small BARs of two functions in one page, coming and going. */
+static size_t seed_shared_page(uint8_t *buf)
+{
+	uint8_t *p = buf;
+
+	*p++ = 0;
+	op_write(&p, 1, PCI_REG_BAR0, 2, 0xc0000000);
+	op_write(&p, 1, PCI_REG_BAR0 + 4, 2, 0xc0000200);
+	op_write(&p, 2, PCI_REG_BAR0, 2, 0xc0000400);
+	for (unsigned i = 0; i < 4; i++) {
+		op_write(&p, 1 + i % 2, PCI_REG_COMMAND, 1, i & 1 ? 7 : 2);
+		op_write(&p, 2 - i / 2, PCI_REG_COMMAND, 1, i & 2);
+	}
+	op_write(&p, 2, PCI_REG_BAR0, 2, 0xc0000800);
+	return (size_t)(p - buf);
+}
+
 /* The beginning of the boot test's recording, as far as it fits. */
 static size_t seed_recording(uint8_t *buf, size_t size)
 {
@@ -411,5 +428,12 @@ size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size)
 		return seed_driver(buf, drivers[index].n, drivers[index].msi, drivers[index].msix,
 				   drivers[index].bar);
 	}
-	return index == ARRAY_SIZE(drivers) ? seed_recording(buf, size) : 0;
+	switch (index - ARRAY_SIZE(drivers)) {
+	case 0:
+		return seed_shared_page(buf);
+	case 1:
+		return seed_recording(buf, size);
+	default:
+		return 0;
+	}
 }

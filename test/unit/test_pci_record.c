@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <lzma.h>
 #include <taproot/record.h>
 
 #include "host_replay.h"
@@ -217,6 +218,30 @@ static void test_refused(void **state)
 	assert_non_null(strstr(replay(stream_size).error, "number of registers"));
 }
 
+/* The boot test's recording: Debian's kernel on QEMU's q35 with nvme, igb and edu. */
+static void test_recorded_boot(void **state)
+{
+	static uint8_t packed[1 << 16];
+	uint64_t memory = UINT64_MAX;
+	struct replay_result result;
+	size_t in = 0, out = 0, length;
+	FILE *f = fopen("test/data/boot-q35.record.xz", "rb");
+
+	(void)state;
+	assert_non_null(f); /* run from the top of the project */
+	length = fread(packed, 1, sizeof(packed), f);
+	fclose(f);
+	assert_int_equal(lzma_stream_buffer_decode(&memory, 0, NULL, packed, &in, length, stream,
+						   &out, sizeof(stream)),
+			 LZMA_OK);
+	result = replay(out);
+	assert_null(result.error);
+	assert_int_equal(result.functions, 7);
+	assert_int_equal(result.accesses, 9810);
+	assert_int_equal(result.differences, 0);
+	assert_int_equal(result.lost, 0);
+}
+
 static void test_second_domain_is_not_recorded(void **state)
 {
 	size_t before;
@@ -239,8 +264,13 @@ static void test_second_domain_is_not_recorded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_no_differences), T(test_tampered), T(test_lost_records),
-		T(test_cut_off),        T(test_refused),  T(test_second_domain_is_not_recorded),
+		T(test_no_differences),
+		T(test_tampered),
+		T(test_lost_records),
+		T(test_cut_off),
+		T(test_refused),
+		T(test_second_domain_is_not_recorded),
+		cmocka_unit_test(test_recorded_boot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
