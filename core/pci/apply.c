@@ -4,8 +4,6 @@
  * message is programmed before it is enabled and taken back after it is
  * disabled; mappings follow once the register says so.
  */
-#include <taproot/iommu.h>
-
 #include "pci_internal.h"
 
 struct pci_effect *pci_effect_add(struct pci_effects *e, enum pci_effect_kind kind, unsigned bar,
@@ -77,8 +75,7 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 	}
 	for (unsigned i = 0; i < e->count; i++) {
 		if (e->effect[i].kind == PCI_EFFECT_RESET) {
-			__atomic_store_n(&f->stale, true, __ATOMIC_RELAXED);
-			iommu_device_hold(f->sbdf);
+			reset_mark(f, &e->effect[i]);
 		} else {
 			(void)apply_interrupt(f, &e->effect[i], false);
 		}
