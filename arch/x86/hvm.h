@@ -9,6 +9,7 @@
 #include <taproot/domain.h>
 #include <taproot/insn.h>
 #include <taproot/nested.h>
+#include "percpu.h"
 #include "walk.h"
 #include "x86.h"
 
@@ -95,10 +96,8 @@ struct hvm_ops {
 	int (*cpu_enable)(void);
 	int (*domain_init)(struct domain *d);
 	int (*vcpu_init)(struct vcpu *v, const struct hvm_start *start);
-	/* Enter the guest until the next exit; events are taken up at entry. */
-	void (*enter)(struct vcpu *v);
-	/* Carry out what the last exit asks for. */
-	void (*handle_exit)(struct vcpu *v);
+	/* For ever: hvm_next(), enter the guest, irq_window(), carry out the exit. */
+	NORETURN void (*run)(struct vcpu *v);
 	void (*paging)(const struct vcpu *v, struct walk_state *out);
 	/* Linear address of an instruction pointer. */
 	uint64_t (*code_linear)(const struct vcpu *v, uint64_t rip);
@@ -168,5 +167,33 @@ void hvm_refill(struct domain *d);
 
 /* run.c: this processor runs `v` from now on. */
 NORETURN void hvm_run(struct vcpu *v);
+/* run.c: do what comes before the next entry until nothing is left; the vCPU to enter. */
+struct vcpu *hvm_work(struct vcpu *v);
+
+/*
+ * The scheduler's seam: which vCPU runs on this processor next; it is
+ * this_cpu()->vcpu then. Today a processor has one vCPU or none, so it is the
+ * one that ran.
+ */
+static inline struct vcpu *hvm_schedule(struct vcpu *current)
+{
+	return current;
+}
+
+/* Is there anything for hvm_work()? */
+static inline bool hvm_has_work(const struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+
+	return (__atomic_load_n(&d->end, __ATOMIC_RELAXED) | d->refill | v->arch->halted |
+		this_cpu()->nmi_pending | (uintptr_t)v->deferred) != 0;
+}
+
+/* The vCPU to enter now, with everything done that comes before. */
+static inline struct vcpu *hvm_next(struct vcpu *v)
+{
+	v = hvm_schedule(v);
+	return __builtin_expect(hvm_has_work(v), 0) ? hvm_work(v) : v;
+}
 
 #endif

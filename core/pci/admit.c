@@ -120,6 +120,10 @@ enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a)
 	identity = arch_pci_read(a->sbdf, PCI_REG_VENDOR, 4);
 	if (!pci_identity_present(identity)) {
 		/* Nothing, not ready yet, or a virtual function: the machine knows. */
+		if (!a->write && a->reg < 4) {
+			a->value = access_extract(a, identity);
+			return VERDICT_DONE;
+		}
 		return VERDICT_PERFORM;
 	}
 	if (!admit_absent(root, a->sbdf, identity)) {
