@@ -44,8 +44,7 @@ struct hvm_exception {
 /* A page of the guest's code, found by its linear address; valid while `trail` holds. */
 struct hvm_code {
 	uint64_t page; /* linear, page aligned */
-	uint64_t cr3;
-	uint64_t mode; /* of CR0, CR4, EFER what decides about paging */
+	struct walk_state paging;
 	uint64_t generation; /* of the memmap */
 	struct walk_trail trail;
 	const uint8_t *ram;
@@ -89,6 +88,13 @@ struct hvm_start {
 	uint64_t start_info;
 };
 
+/* Where the next instruction is, and how its bytes are to be understood. */
+struct hvm_fetch {
+	struct walk_state paging;
+	uint64_t linear; /* CS:RIP */
+	unsigned mode;   /* 16, 32 or 64, the code segment's */
+};
+
 struct hvm_ops {
 	const char *name;
 	/* NULL, or why this processor cannot be used and what to do. */
@@ -99,10 +105,8 @@ struct hvm_ops {
 	/* For ever: hvm_next(), enter the guest, irq_window(), carry out the exit. */
 	NORETURN void (*run)(struct vcpu *v);
 	void (*paging)(const struct vcpu *v, struct walk_state *out);
-	/* Linear address of an instruction pointer. */
-	uint64_t (*code_linear)(const struct vcpu *v, uint64_t rip);
-	/* 16, 32 or 64, the code segment's. */
-	unsigned (*code_mode)(const struct vcpu *v);
+	/* Where the vCPU's instructions are fetched. */
+	void (*fetch_state)(const struct vcpu *v, struct hvm_fetch *out);
 	void (*segment_bases)(const struct vcpu *v, uint64_t base[6]);
 	/* The guest's EFER as it may see it, and a write of it; false: #GP. */
 	uint64_t (*efer)(const struct vcpu *v);
@@ -146,11 +150,13 @@ void hvm_msr_init(struct vcpu *v);
 /* mmio.c: a data access to guest physical `a` that nothing maps. */
 void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk);
 
-/* guestmem.c: instruction bytes at a linear address; returns how many (0: not readable). */
-unsigned hvm_fetch(struct vcpu *v, uint64_t linear, uint8_t *buf, unsigned length);
-/* The bytes at CS:RIP: an instruction's 15 and one more, which the decoder's cache wants. */
+/*
+ * guestmem.c: the bytes at CS:RIP, an instruction's 15 and one more, which the
+ * decoder's cache wants. Returns how many there are (0: not readable); `mode`
+ * receives the code segment's.
+ */
 #define HVM_FETCH 16
-unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH]);
+unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH], unsigned *mode);
 /* Host virtual address of the domain's RAM at `a` (to the end of its page), or NULL. */
 void *hvm_guest_ram(struct domain *d, gpa_t a);
 /* Linear to physical by the guest's own tables. False: not mapped. */

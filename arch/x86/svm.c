@@ -195,19 +195,18 @@ static void paging(const struct vcpu *v, struct walk_state *out)
 	out->efer = b->efer;
 }
 
-static unsigned code_mode(const struct vcpu *v)
+static void fetch_state(const struct vcpu *v, struct hvm_fetch *out)
 {
 	const struct vmcb *b = svm_of(v)->vmcb;
 
+	paging(v, &out->paging);
 	if ((b->efer & EFER_LMA) && (b->cs.attrib & SEG_ATTRIB_L)) {
-		return 64;
+		out->mode = 64;
+		out->linear = v->arch->rip;
+	} else {
+		out->mode = b->cs.attrib & SEG_ATTRIB_DB ? 32 : 16;
+		out->linear = (uint32_t)(b->cs.base + v->arch->rip);
 	}
-	return b->cs.attrib & SEG_ATTRIB_DB ? 32 : 16;
-}
-
-static uint64_t code_linear(const struct vcpu *v, uint64_t rip)
-{
-	return code_mode(v) == 64 ? rip : (uint32_t)(svm_of(v)->vmcb->cs.base + rip);
 }
 
 static void segment_bases(const struct vcpu *v, uint64_t base[6])
@@ -293,8 +292,7 @@ const struct hvm_ops svm_ops = {
 	.vcpu_init = vcpu_init,
 	.run = svm_run,
 	.paging = paging,
-	.code_linear = code_linear,
-	.code_mode = code_mode,
+	.fetch_state = fetch_state,
 	.segment_bases = segment_bases,
 	.efer = get_efer,
 	.set_efer = set_efer,

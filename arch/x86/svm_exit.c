@@ -14,7 +14,7 @@
 #include "svm.h"
 
 /* A legacy prefix, or REX in 64-bit code (APMv3 1.2). */
-static bool is_prefix(struct vcpu *v, uint8_t c)
+static bool is_prefix(uint8_t c, unsigned mode)
 {
 	switch (c) {
 	case 0x26:
@@ -27,7 +27,7 @@ static bool is_prefix(struct vcpu *v, uint8_t c)
 	case 0xf3:
 		return true;
 	default:
-		return (c & 0xf0) == 0x40 && hvm->code_mode(v) == 64;
+		return (c & 0xf0) == 0x40 && mode == 64;
 	}
 }
 
@@ -35,13 +35,13 @@ static bool is_prefix(struct vcpu *v, uint8_t c)
 static unsigned instruction_length(struct vcpu *v, const struct vmcb *b, unsigned opcode_length)
 {
 	uint8_t bytes[HVM_FETCH];
-	unsigned n, prefixes = 0;
+	unsigned n, mode, prefixes = 0;
 
 	if ((svm_caps.features & SVM_FEATURE_NRIP) && b->nrip > v->arch->rip) {
 		return (unsigned)(b->nrip - v->arch->rip);
 	}
-	n = hvm_fetch_insn(v, bytes);
-	while (prefixes < n && is_prefix(v, bytes[prefixes])) {
+	n = hvm_fetch_insn(v, bytes, &mode);
+	while (prefixes < n && is_prefix(bytes[prefixes], mode)) {
 		prefixes++;
 	}
 	return prefixes + opcode_length;
