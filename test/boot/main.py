@@ -86,13 +86,15 @@ def wants_hosted(args):
 
 def run_hosted(args, logs, totals):
 	print("==> hosted tests (make check)", flush=True)
-	results, log = hosted.execute(logs)
-	shown = False
-	for verdict, name, reason in results:
+	log = logs / "make-check.log"
+
+	def report(verdict, name, reason):
 		if chosen(name, args.names):
+			own = logs / (name[7:].replace("/", "-") + ".log")
 			totals.add(verdict, name, reason,
-				   None if shown else log)
-			shown = shown or verdict == "fail"
+				   own if own.exists() else log)
+
+	hosted.execute(log, report)
 
 
 def boot_tests(args):
