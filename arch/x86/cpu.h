@@ -104,6 +104,8 @@ uint32_t lapic_read(unsigned reg);
 void lapic_write(unsigned reg, uint32_t value);
 /* Send an interrupt command: delivery mode, vector and trigger bits as in the ICR's low dword. */
 void lapic_send(uint32_t apic_id, uint32_t command);
+/* VECTOR_KICK to this processor; may be called from the NMI handler. */
+void lapic_self_kick(void);
 /* NMI to every other processor. */
 void lapic_nmi_others(void);
 /* IO-APIC number `index` (order of the MADT) is at `base`: map it, mask every pin. */

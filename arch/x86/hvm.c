@@ -15,6 +15,11 @@
 
 const struct hvm_ops *hvm = &svm_ops;
 
+unsigned hvm_phys_bits(void)
+{
+	return MIN((unsigned)cpu_features.phys_bits, 48u);
+}
+
 int hvm_domain_init(struct domain *d)
 {
 	struct nested_format format = nested_amd;

@@ -249,7 +249,7 @@ static void map_memory(struct domain *d)
 
 struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi)
 {
-	struct domain *d = domain_create(0, true, 1ull << cpu_features.phys_bits, MEMMAP_RANGES);
+	struct domain *d = domain_create(0, true, 1ull << hvm_phys_bits(), MEMMAP_RANGES);
 	struct hvm_start start;
 
 	if (!d) {
