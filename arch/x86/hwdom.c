@@ -181,7 +181,7 @@ static void build_platform(struct domain *d, const struct acpi_host *acpi)
 	if (acpi->has_hpet) {
 		deny(d, hpa(acpi->hpet.base.v & PAGE_MASK), HPET_SIZE);
 	}
-	iommu_hide(d, deny);
+	iommu_hide(d, acpi, deny);
 	add_root_complex(d, &acpi->mcfg);
 	must(power_init(d, acpi), "its power control");
 	add_uart(d, &acpi->madt);

@@ -60,9 +60,12 @@ void iommu_start_remapping(void)
 	}
 }
 
-void iommu_hide(struct domain *d, void (*deny)(struct domain *d, hpa_t start, uint64_t size))
+void iommu_hide(struct domain *d, const struct acpi_host *acpi,
+		void (*deny)(struct domain *d, hpa_t start, uint64_t size))
 {
-	for (unsigned i = 0; units && i < units->unit_count; i++) {
-		deny(d, units->unit[i].base, units->unit[i].size);
+	const struct acpi_dmar *listed = &acpi->dmar;
+
+	for (unsigned i = 0; acpi->has_dmar && i < listed->unit_count; i++) {
+		deny(d, listed->unit[i].base, listed->unit[i].size);
 	}
 }

@@ -59,14 +59,16 @@ void vtd_publish(const void *p, size_t len)
 void vtd_command(struct vtd_unit *u, uint32_t bit, bool on)
 {
 	uint32_t keep = vtd_read(u, VTD_GSTS) & GSTS_KEEP;
-	/* The write-buffer flush is done when its status is clear; the others show what was asked. */
+	/* The write-buffer flush is done when its status is clear; the others show what was asked.
+	 */
 	uint32_t want = on && bit != GCMD_WBF ? bit : 0;
 	uint64_t end = rdtsc() + ticks_from_us(ANSWER_US);
 
 	vtd_write(u, VTD_GCMD, on ? keep | bit : keep & ~bit);
 	while ((vtd_read(u, VTD_GSTS) & bit) != want) {
 		if (rdtsc() > end) {
-			panic("VT-d unit at 0x%lx: command 0x%x not answered", u->dmar->base.v, bit);
+			panic("VT-d unit at 0x%lx: command 0x%x not answered", u->dmar->base.v,
+			      bit);
 		}
 		cpu_pause();
 	}

@@ -30,21 +30,21 @@
 #define VTD_IRTA    0xb8u
 
 /* Capability register, 11.4.2. */
-#define CAP_DOMAINS(c)  (1u << (4 + 2 * ((c)&7)))
-#define CAP_RWBF        (1ull << 4)
-#define CAP_PLMR        (1ull << 5)
-#define CAP_PHMR        (1ull << 6)
-#define CAP_CM          (1ull << 7)
-#define CAP_SAGAW_39    (1ull << 9)
-#define CAP_SAGAW_48    (1ull << 10)
-#define CAP_FRO(c)      ((unsigned)((c) >> 24 & 0x3ff) * 16)
-#define CAP_SLLPS_2M    (1ull << 34)
-#define CAP_SLLPS_1G    (1ull << 35)
-#define CAP_PSI         (1ull << 39)
-#define CAP_NFR(c)      ((unsigned)((c) >> 40 & 0xff) + 1)
-#define CAP_MAMV(c)     ((unsigned)((c) >> 48 & 0x3f))
-#define CAP_DWD         (1ull << 54)
-#define CAP_DRD         (1ull << 55)
+#define CAP_DOMAINS(c) (1u << (4 + 2 * ((c)&7)))
+#define CAP_RWBF       (1ull << 4)
+#define CAP_PLMR       (1ull << 5)
+#define CAP_PHMR       (1ull << 6)
+#define CAP_CM         (1ull << 7)
+#define CAP_SAGAW_39   (1ull << 9)
+#define CAP_SAGAW_48   (1ull << 10)
+#define CAP_FRO(c)     ((unsigned)((c) >> 24 & 0x3ff) * 16)
+#define CAP_SLLPS_2M   (1ull << 34)
+#define CAP_SLLPS_1G   (1ull << 35)
+#define CAP_PSI        (1ull << 39)
+#define CAP_NFR(c)     ((unsigned)((c) >> 40 & 0xff) + 1)
+#define CAP_MAMV(c)    ((unsigned)((c) >> 48 & 0x3f))
+#define CAP_DWD        (1ull << 54)
+#define CAP_DRD        (1ull << 55)
 
 /* Extended capability register, 11.4.3. */
 #define ECAP_C   (1ull << 0)
@@ -53,13 +53,13 @@
 #define ECAP_EIM (1ull << 4)
 
 /* Global command and status, 11.4.4. */
-#define GCMD_TE   (1u << 31)
-#define GCMD_SRTP (1u << 30)
-#define GCMD_WBF  (1u << 27)
-#define GCMD_QIE  (1u << 26)
-#define GCMD_IRE  (1u << 25)
+#define GCMD_TE    (1u << 31)
+#define GCMD_SRTP  (1u << 30)
+#define GCMD_WBF   (1u << 27)
+#define GCMD_QIE   (1u << 26)
+#define GCMD_IRE   (1u << 25)
 #define GCMD_SIRTP (1u << 24)
-#define GCMD_CFI  (1u << 23)
+#define GCMD_CFI   (1u << 23)
 /* Bits of the status that a command has to repeat; the others are one-shot. */
 #define GSTS_KEEP (GCMD_TE | GCMD_QIE | GCMD_IRE | GCMD_CFI)
 
@@ -67,32 +67,32 @@
 #define PMEN_PRS (1u << 0)
 
 /* Fault status and control, 11.4.9; recording registers, 11.4.14. */
-#define FSTS_PFO  (1u << 0)
-#define FSTS_PPF  (1u << 1)
-#define FSTS_IQE  (1u << 4)
-#define FSTS_ICE  (1u << 5)
-#define FSTS_ITE  (1u << 6)
-#define FSTS_FRI(s) ((s) >> 8 & 0xff)
-#define FECTL_IM  (1u << 31)
-#define FRCD_F    (1ull << 63) /* of the upper half */
-#define FRCD_READ (1ull << 62)
+#define FSTS_PFO       (1u << 0)
+#define FSTS_PPF       (1u << 1)
+#define FSTS_IQE       (1u << 4)
+#define FSTS_ICE       (1u << 5)
+#define FSTS_ITE       (1u << 6)
+#define FSTS_FRI(s)    ((s) >> 8 & 0xff)
+#define FECTL_IM       (1u << 31)
+#define FRCD_F         (1ull << 63) /* of the upper half */
+#define FRCD_READ      (1ull << 62)
 #define FRCD_REASON(h) ((unsigned)((h) >> 32 & 0xff))
 #define FRCD_INDEX(l)  ((unsigned)((l) >> 48))
 
 /* Root and context entries, 9.1 and 9.3. */
-#define ROOT_P       (1ull << 0)
-#define CTX_P        (1ull << 0)
-#define CTX_FPD      (1ull << 1)
-#define CTX_DID(id)  ((uint64_t)(id) << 8) /* upper half; AGAW below it */
+#define ROOT_P      (1ull << 0)
+#define CTX_P       (1ull << 0)
+#define CTX_FPD     (1ull << 1)
+#define CTX_DID(id) ((uint64_t)(id) << 8) /* upper half; AGAW below it */
 
 /* Interrupt remapping entries, 9.9, and the table's address, 11.4.29. */
-#define IRTE_P          (1ull << 0)
-#define IRTE_LEVEL      (1ull << 4)
-#define IRTE_VECTOR(v)  ((uint64_t)(v) << 16)
-#define IRTE_DEST(d)    ((uint64_t)(d) << 32)
-#define IRTE_SVT_SID    (1ull << 18) /* upper half */
-#define IRTE_SVT_BUS    (2ull << 18)
-#define IRTA_EIME       (1ull << 11)
+#define IRTE_P         (1ull << 0)
+#define IRTE_LEVEL     (1ull << 4)
+#define IRTE_VECTOR(v) ((uint64_t)(v) << 16)
+#define IRTE_DEST(d)   ((uint64_t)(d) << 32)
+#define IRTE_SVT_SID   (1ull << 18) /* upper half */
+#define IRTE_SVT_BUS   (2ull << 18)
+#define IRTA_EIME      (1ull << 11)
 
 /* Invalidation descriptors, 6.5.2. */
 #define QI_CONTEXT 0x1u
@@ -102,7 +102,7 @@
 #define QI_GLOBAL  (1u << 4)
 #define QI_DOMAIN  (2u << 4)
 #define QI_LOCAL   (3u << 4) /* of a device, or of pages */
-#define QI_ENTRY  (1u << 4) /* QI_IEC: one entry */
+#define QI_ENTRY   (1u << 4) /* QI_IEC: one entry */
 #define QI_DR      (1u << 7)
 #define QI_DW      (1u << 6)
 
@@ -113,7 +113,7 @@ struct vtd_unit {
 	const struct dmar_unit *dmar;
 	struct iomap regs;
 	uint64_t cap, ecap;
-	uint64_t (*root)[2];        /* 256 entries */
+	uint64_t (*root)[2];         /* 256 entries */
 	uint64_t (*context[256])[2]; /* by bus; iommu lock */
 	struct lock queue_lock;
 	uint64_t (*queue)[2]; /* 256 descriptors */
@@ -127,7 +127,7 @@ struct vtd_unit {
 struct vtd {
 	struct vtd_unit unit[VTD_UNITS_MAX];
 	unsigned count;
-	unsigned levels;       /* of the tables: 3 or 4 */
+	unsigned levels; /* of the tables: 3 or 4 */
 	bool coherent, eim;
 	uint64_t (*entries)[2]; /* interrupt remapping table, one for all units */
 	unsigned entry_count;

@@ -81,8 +81,8 @@ void vtd_flush_domain(struct vtd_unit *u, unsigned tag)
 
 void vtd_flush_context(struct vtd_unit *u, unsigned tag, sbdf_t requester)
 {
-	submit(u, QI_CONTEXT | QI_LOCAL | (uint64_t)tag << 16 |
-			  (uint64_t)(requester.v & 0xffff) << 32,
+	submit(u,
+	       QI_CONTEXT | QI_LOCAL | (uint64_t)tag << 16 | (uint64_t)(requester.v & 0xffff) << 32,
 	       0);
 }
 

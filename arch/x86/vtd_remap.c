@@ -14,13 +14,13 @@
 #include "cpu.h"
 #include "vtd.h"
 
-#define ENTRIES_MIN 1024u
-#define ENTRIES_MAX 65536u
+#define ENTRIES_MIN     1024u
+#define ENTRIES_MAX     65536u
 #define ENTRIES_PER_CPU 256u
 /* Remappable format of messages (5.1.2.2) and redirection entries (5.1.5.1). */
-#define MSI_REMAPPED   0xfee00010ull
-#define MSI_INDEX_LOW  0x7fffu
-#define RTE_REMAPPED   (1ull << 48)
+#define MSI_REMAPPED  0xfee00010ull
+#define MSI_INDEX_LOW 0x7fffu
+#define RTE_REMAPPED  (1ull << 48)
 
 static uint64_t destination(uint32_t apic_id)
 {
@@ -51,8 +51,8 @@ int vtd_remap_init(void)
 	for (unsigned i = 0; i < vtd.count; i++) {
 		struct vtd_unit *u = &vtd.unit[i];
 
-		vtd_write64(u, VTD_IRTA, arch_va_to_hpa(vtd.entries).v | order |
-						 (vtd.eim ? IRTA_EIME : 0));
+		vtd_write64(u, VTD_IRTA,
+			    arch_va_to_hpa(vtd.entries).v | order | (vtd.eim ? IRTA_EIME : 0));
 		vtd_command(u, GCMD_SIRTP, true);
 		vtd_flush_entries(u, -1);
 		vtd_command(u, GCMD_CFI, false);

@@ -23,8 +23,8 @@ enum { DMAR_DRHD, DMAR_RMRR, DMAR_ATSR, DMAR_RHSA, DMAR_ANDD, DMAR_SATC };
 #define DMAR_ENTRY_LENGTH 2
 #define DMAR_ENTRY_MIN    4
 
-#define DMAR_FLAG_ALL     (1u << 0) /* DRHD: INCLUDE_PCI_ALL, ATSR: ALL_PORTS */
-#define DMAR_SIZE_MASK    0x0fu     /* DRHD: 2^n pages (8.3) */
+#define DMAR_FLAG_ALL  (1u << 0) /* DRHD: INCLUDE_PCI_ALL, ATSR: ALL_PORTS */
+#define DMAR_SIZE_MASK 0x0fu     /* DRHD: 2^n pages (8.3) */
 
 /* Device scope, VT-d 4.1 8.3.1. */
 #define SCOPE_LENGTH 1

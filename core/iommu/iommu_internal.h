@@ -6,7 +6,8 @@
 #include <taproot/iommu.h>
 #include <taproot/lock.h>
 
-#define IOMMU_TABLES_MAX     14 /* hardware has 16 tags at least (VT-d 4.1 11.4.2) and 0 is not used */
+#define IOMMU_TABLES_MAX 14 /* hardware has 16 tags at least (VT-d 4.1 11.4.2) and 0 is not used   \
+			     */
 #define IOMMU_QUARANTINE_MAX 64
 
 /*
@@ -20,7 +21,8 @@ struct iommu {
 	uint64_t regions; /* reserved regions that are honoured, by number */
 	bool translating;
 	struct lock lock;
-	struct iommu_table table[IOMMU_TABLES_MAX]; /* [0]: the quarantine, [1]: the hardware domain */
+	struct iommu_table
+		table[IOMMU_TABLES_MAX]; /* [0]: the quarantine, [1]: the hardware domain */
 	unsigned table_count;
 	/* Requesters that stormed. */
 	sbdf_t quarantined[IOMMU_QUARANTINE_MAX];

@@ -107,9 +107,8 @@ static void device_requester(sbdf_t s, struct remap_entry *e)
 		outer = alias[count - 1];
 		remap.last = s;
 		remap.last_entry.requester = (uint16_t)outer.v;
-		remap.last_entry.verify = count > 1 && sbdf_bus(outer) == sbdf_bus(s)
-						  ? REMAP_BUS
-						  : REMAP_REQUESTER;
+		remap.last_entry.verify =
+			count > 1 && sbdf_bus(outer) == sbdf_bus(s) ? REMAP_BUS : REMAP_REQUESTER;
 	}
 	e->requester = remap.last_entry.requester;
 	e->verify = remap.last_entry.verify;

@@ -18,10 +18,10 @@
 #define DEPTH_MAX 32 /* bridges above a device */
 
 /* Device/Port Type of the PCI Express Capabilities register (PCIe 6.0 7.5.3.2). */
-#define EXP_REG_CAPS       0x02u
-#define EXP_TYPE(caps)     ((caps) >> 4 & 0xf)
-#define EXP_TYPE_TO_PCI    7u /* PCI Express to PCI bridge */
-#define EXP_TYPE_FROM_PCI  8u
+#define EXP_REG_CAPS      0x02u
+#define EXP_TYPE(caps)    ((caps) >> 4 & 0xf)
+#define EXP_TYPE_TO_PCI   7u /* PCI Express to PCI bridge */
+#define EXP_TYPE_FROM_PCI 8u
 
 static bool is_bridge(sbdf_t s)
 {
@@ -104,8 +104,7 @@ static bool bridge_above(unsigned segment, unsigned bus, sbdf_t *out)
 			}
 			for (unsigned fn = 0; fn < (multi ? PCI_FUNCTIONS_PER_DEV : 1); fn++) {
 				s = sbdf_make(segment, b, dev, fn);
-				if (is_bridge(s) &&
-				    arch_pci_read(s, PCI_REG_SECONDARY, 1) == bus) {
+				if (is_bridge(s) && arch_pci_read(s, PCI_REG_SECONDARY, 1) == bus) {
 					*out = s;
 					return true;
 				}

@@ -27,7 +27,8 @@ static uint64_t entry_size(unsigned level)
 	return PAGE_SIZE << (9 * level);
 }
 
-/* Write back the tables that lead to `a`, and the page of leaves. Returns the end of what those cover. */
+/* Write back the tables that lead to `a`, and the page of leaves. Returns the end of what those
+ * cover. */
 static uint64_t write_back_path(const struct nested *n, uint64_t a)
 {
 	const uint64_t *table = n->root;
@@ -80,8 +81,8 @@ int table_sync(struct iommu_table *t, gpa_t start, gpa_t end)
 	while (a < end.v) {
 		uint64_t skip;
 		uint64_t stop = next_region(t, a, end.v, &skip);
-		int this = stop > a ? nested_sync(&t->tree, &t->domain->memmap, gpa(a), gpa(stop))
-				    : 0;
+		int this =
+			stop > a ? nested_sync(&t->tree, &t->domain->memmap, gpa(a), gpa(stop)) : 0;
 
 		rc = this ? this : rc;
 		a = MAX(skip, stop);

@@ -9,13 +9,13 @@
 
 #include <taproot/types.h>
 
-#define DMAR_UNITS_MAX   64
-#define DMAR_RMRRS_MAX   64
-#define DMAR_PORTS_MAX   16 /* ATSR and SATC structures */
+#define DMAR_UNITS_MAX      64
+#define DMAR_RMRRS_MAX      64
+#define DMAR_PORTS_MAX      16 /* ATSR and SATC structures */
 #define DMAR_AFFINITIES_MAX 64
-#define DMAR_DEVICES_MAX 32 /* ANDD structures */
-#define DMAR_SCOPES_MAX  1024
-#define DMAR_PATH_MAX    8
+#define DMAR_DEVICES_MAX    32 /* ANDD structures */
+#define DMAR_SCOPES_MAX     1024
+#define DMAR_PATH_MAX       8
 
 /* DMAR_FLAGS (VT-d 4.1 8.1). */
 #define DMAR_FLAG_INTR_REMAP     (1u << 0)

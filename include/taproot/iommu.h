@@ -29,7 +29,7 @@ struct iommu_table {
 	struct domain *domain; /* NULL: the quarantine */
 	uint64_t regions;      /* reserved regions mapped besides the memmap, by their number */
 	uint16_t id;           /* tag of its translations in the hardware's caches, not 0 */
-	bool behind;           /* no page was left to follow a change: done again at the next refill */
+	bool behind; /* no page was left to follow a change: done again at the next refill */
 };
 
 /* Who may use an interrupt remapping entry. */
@@ -151,7 +151,8 @@ bool remap_in_place(const struct irq_source *src);
 void remap_release(struct irq_source *src);
 /* The id that an IO-APIC sends with; SBDF_NONE: not known, or there is no remapping. */
 sbdf_t remap_ioapic_requester(unsigned ioapic);
-/* What to program for the source: a message, or a redirection entry (no polarity, trigger, mask). */
+/* What to program for the source: a message, or a redirection entry (no polarity, trigger, mask).
+ */
 void remap_message(const struct irq_source *src, uint64_t *addr, uint32_t *data);
 uint64_t remap_pin_entry(const struct irq_source *src);
 

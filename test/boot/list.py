@@ -120,6 +120,7 @@ TESTS = [
 	     args="memmap=64K$0x10000000",
 	     options=OPTIONS + " iommu=required",
 	     expect=[r"T: pass dma-own ", r"T: pass dma-own-after",
+		     r"T: pass iommu-hidden ",
 		     r"iommu: fault: \S+ interrupt, entry 900: entry not in use",
 		     r"T: pass dma-attack"]),
 	dict(name="dma-attack-off", scenario="dma-attack", judges=["dma"],

@@ -187,7 +187,8 @@ static void test_too_many(void **state)
 	refused("too many device scopes", m.len - 8);
 }
 
-/* Every byte of a good table set to every interesting value: refused or taken, never read beyond. */
+/* Every byte of a good table set to every interesting value: refused or taken, never read beyond.
+ */
 static void test_mutations(void **state)
 {
 	static const uint8_t values[] = {0, 1, 3, 4, 7, 8, 0x7f, 0x80, 0xff};

@@ -115,7 +115,8 @@ static const struct iommu_ops fake_ops = {
 	.log = fake_log,
 };
 
-/* ---- a machine: a NIC behind a root port, USB with a region, a legacy card behind two bridges ---- */
+/* ---- a machine: a NIC behind a root port, USB with a region, a legacy card behind two bridges
+ * ---- */
 
 static struct acpi_dmar dmar;
 static struct host_pci *nic, *usb;
@@ -154,9 +155,9 @@ static int machine(void **state)
 	memset(attached, 0, sizeof(attached));
 	memset(entry_valid, 0, sizeof(entry_valid));
 	make_table();
-	add_bridge(sbdf_make(0, 0, 1, 0), 1, 1, 4);   /* root port */
-	add_bridge(sbdf_make(0, 0, 2, 0), 2, 3, 7);   /* PCI Express to PCI */
-	add_bridge(sbdf_make(0, 2, 4, 0), 3, 3, 0);   /* conventional */
+	add_bridge(sbdf_make(0, 0, 1, 0), 1, 1, 4); /* root port */
+	add_bridge(sbdf_make(0, 0, 2, 0), 2, 3, 7); /* PCI Express to PCI */
+	add_bridge(sbdf_make(0, 2, 4, 0), 3, 3, 0); /* conventional */
 	nic = fixture_nic(NIC);
 	usb = host_pci_add(USB, 0x8086, 0x2934, 0x0c03, false);
 	(void)host_pci_add(LEGACY, 0x10ec, 0x8139, 0x0200, false);
@@ -316,8 +317,8 @@ static void test_reset(void **state)
 
 static void fault(sbdf_t s, unsigned times)
 {
-	struct iommu_fault f = {.requester = s, .write = true, .address = FIXTURE_OURS,
-				.reason = "not mapped"};
+	struct iommu_fault f = {
+		.requester = s, .write = true, .address = FIXTURE_OURS, .reason = "not mapped"};
 
 	for (unsigned i = 0; i < times; i++) {
 		iommu_fault(&f);
