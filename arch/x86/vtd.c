@@ -160,7 +160,7 @@ static void flush(const struct iommu_table *t, gpa_t start, gpa_t end, bool was_
 	}
 }
 
-/* Firmware's protected memory regions have served their purpose once we translate (11.4.20). */
+/* Firmware's protected memory regions have served their purpose once we translate (VT-d 4.1 11.4). */
 static void release_protected(struct vtd_unit *u)
 {
 	uint64_t end = rdtsc() + ticks_from_us(ANSWER_US);

@@ -66,7 +66,7 @@
 #define PMEN_EPM (1u << 31)
 #define PMEN_PRS (1u << 0)
 
-/* Fault status and control, 11.4.9; recording registers, 11.4.14. */
+/* Fault status, control and recording registers, 11.4 and chapter 7. */
 #define FSTS_PFO       (1u << 0)
 #define FSTS_PPF       (1u << 1)
 #define FSTS_IQE       (1u << 4)
@@ -85,7 +85,7 @@
 #define CTX_FPD     (1ull << 1)
 #define CTX_DID(id) ((uint64_t)(id) << 8) /* upper half; AGAW below it */
 
-/* Interrupt remapping entries, 9.9, and the table's address, 11.4.29. */
+/* Interrupt remapping entries, 9.10, and the address of their table, 11.4. */
 #define IRTE_P         (1ull << 0)
 #define IRTE_LEVEL     (1ull << 4)
 #define IRTE_VECTOR(v) ((uint64_t)(v) << 16)

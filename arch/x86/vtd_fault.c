@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Faults of a unit (VT-d 4.1 chapter 7): recording registers, read when the
- * unit's own message arrives, and what their codes mean (7.1.3). The message
+ * unit's own message arrives, and what their codes mean. The message
  * of a unit is not remapped; it goes to the boot processor.
  */
 #include <taproot/errno.h>
@@ -82,7 +82,7 @@ void vtd_fault_poll(struct vtd_unit *u)
 		if (!(high & FRCD_F)) {
 			break;
 		}
-		/* Writing one to F frees the record (11.4.14). */
+		/* Writing one to F frees the record (VT-d 4.1 chapter 7). */
 		vtd_write(u, at + 12, (uint32_t)(FRCD_F >> 32));
 		report(u, low, high);
 	}
@@ -134,7 +134,7 @@ int vtd_fault_init(struct vtd_unit *u, unsigned number)
 	arch_msi_message(0, (unsigned)vector, &addr, &data);
 	vtd_write(u, VTD_FEDATA, data);
 	vtd_write(u, VTD_FEADDR, (uint32_t)addr);
-	/* The upper 24 bits of an x2APIC id (11.4.12). */
+	/* The upper 24 bits of an x2APIC id (VT-d 4.1 11.4). */
 	vtd_write(u, VTD_FEUADDR, lapic_is_x2apic() ? pcpus[0]->apic_id & ~0xffu : 0);
 	/* Forget what firmware's devices did before. */
 	for (unsigned i = 0; i < CAP_NFR(u->cap); i++) {

@@ -168,8 +168,14 @@ static int table_refill(struct iommu_table *t)
 
 int iommu_refill(struct domain *d)
 {
-	int rc = iommu.ops ? iommu.ops->refill() : 0;
+	int rc = 0;
 
+	if (!iommu.ops) {
+		return 0;
+	}
+	lock_acquire(&iommu.lock);
+	rc = iommu.ops->refill();
+	lock_release(&iommu.lock);
 	lock_acquire(&d->mem_lock);
 	for (unsigned i = 0; i < iommu.table_count && rc == 0; i++) {
 		if (iommu.table[i].domain == d) {
