@@ -239,7 +239,7 @@ static void log_table(const struct iommu_table *t, unsigned number)
 	log_info("iommu: table %u root 0x%lx tag %u, %s, regions 0x%lx, %u pages", number,
 		 t->tree.root_hpa.v, t->id, t->domain ? "hardware domain" : "quarantine",
 		 t->regions, t->tree.table_pages);
-	if (t->domain && !t->regions && !nested_matches(&t->tree, &t->domain->memmap, &where)) {
+	if (t->domain && !iommu.regions && !nested_matches(&t->tree, &t->domain->memmap, &where)) {
 		log_error("iommu: table %u differs from the memory map at 0x%lx", number, where.v);
 	}
 }

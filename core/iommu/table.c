@@ -3,8 +3,9 @@
  * Translation tables of devices: the memmap of a domain, by nested_sync(),
  * plus the reserved regions of the devices attached.
  *
- * A reserved region lies where the memmap maps nothing, so a change of the
- * memmap is applied around it: what firmware does there is never interrupted.
+ * A change of the memmap is applied around reserved regions: what firmware does
+ * in them is never interrupted, and no other device gets there, whether or not
+ * the domain's processors do.
  *
  * Units that do not snoop the caches (VT-d 4.1 11.4.3, bit C) get the tables
  * on the way to a change written back, whole pages at a time.
@@ -56,16 +57,16 @@ static void write_back(const struct nested *n, uint64_t start, uint64_t end)
 
 /* ---- synchronization ---- */
 
-/* The part of [a, end) before the next region of the table; `skip`: where to go on. */
-static uint64_t next_region(const struct iommu_table *t, uint64_t a, uint64_t end, uint64_t *skip)
+/* The part of [a, end) before the next region, whose-ever; `skip`: where to go on. */
+static uint64_t next_region(uint64_t a, uint64_t end, uint64_t *skip)
 {
 	uint64_t stop = end;
 
 	*skip = end;
-	for (unsigned i = 0; t->regions >> i; i++) {
+	for (unsigned i = 0; i < DMAR_RMRRS_MAX && iommu.regions >> i; i++) {
 		const struct dmar_rmrr *r = &iommu.dmar->rmrr[i];
 
-		if ((t->regions >> i & 1) && r->limit >= a && r->base < stop) {
+		if ((iommu.regions >> i & 1) && r->limit >= a && r->base < stop) {
 			stop = MAX(r->base, a);
 			*skip = r->limit + 1;
 		}
@@ -80,7 +81,7 @@ int table_sync(struct iommu_table *t, gpa_t start, gpa_t end)
 
 	while (a < end.v) {
 		uint64_t skip;
-		uint64_t stop = next_region(t, a, end.v, &skip);
+		uint64_t stop = next_region(a, end.v, &skip);
 		int this =
 			stop > a ? nested_sync(&t->tree, &t->domain->memmap, gpa(a), gpa(stop)) : 0;
 
@@ -95,7 +96,7 @@ static int map_regions(struct iommu_table *t)
 {
 	uint64_t reach = entry_size(t->tree.format.levels - 1u) * 512;
 
-	for (unsigned i = 0; t->regions >> i; i++) {
+	for (unsigned i = 0; i < DMAR_RMRRS_MAX && t->regions >> i; i++) {
 		const struct dmar_rmrr *r = &iommu.dmar->rmrr[i];
 		int rc = 0;
 
