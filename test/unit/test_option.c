@@ -39,6 +39,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.record, PORT_NONE);
 	assert_int_equal(o.loglvl, LOG_INFO);
 	assert_int_equal(o.dom0_mem, 0);
+	assert_int_equal(o.dom0_cpu, 0);
 	assert_true(o.x2apic);
 	assert_false(o.noreboot || o.help);
 	assert_string_equal(o.dom0_cmdline, "");
@@ -96,6 +97,10 @@ static void test_sizes(void **state)
 	static const char *const bad[] = {
 		"dom0_mem=",
 		"dom0_mem=512",
+		"dom0_cpu=",
+		"dom0_cpu=1K",
+		"dom0_cpu=-1",
+		"dom0_cpu=0x100000000",
 		"dom0_mem=M",
 		"dom0_mem=512MB",
 		"dom0_mem=-1M",
