@@ -97,10 +97,6 @@ static void test_sizes(void **state)
 	static const char *const bad[] = {
 		"dom0_mem=",
 		"dom0_mem=512",
-		"dom0_cpu=",
-		"dom0_cpu=1K",
-		"dom0_cpu=-1",
-		"dom0_cpu=0x100000000",
 		"dom0_mem=M",
 		"dom0_mem=512MB",
 		"dom0_mem=-1M",
@@ -123,6 +119,21 @@ static void test_sizes(void **state)
 		parse(bad[i]);
 		assert_true(complained("option 'dom0_mem' needs"));
 		assert_int_equal(o.dom0_mem, 0);
+	}
+}
+
+static void test_numbers(void **state)
+{
+	static const char *const bad[] = {"dom0_cpu=", "dom0_cpu=1K", "dom0_cpu=-1", "dom0_cpu",
+					  "dom0_cpu=0x100000000"};
+
+	(void)state;
+	parse("dom0_cpu=3");
+	assert_int_equal(o.dom0_cpu, 3);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		parse(bad[i]);
+		assert_true(complained("option 'dom0_cpu' needs"));
+		assert_int_equal(o.dom0_cpu, 0);
 	}
 }
 
@@ -180,7 +191,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_all),
 		cmocka_unit_test(test_image_name), cmocka_unit_test(test_quotes),
-		cmocka_unit_test(test_sizes),      cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_numbers),      cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_long),       cmocka_unit_test(test_help),
 	};
 
