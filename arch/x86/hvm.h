@@ -184,6 +184,11 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
 /* hvm.c: a domain and its vCPUs on this architecture. -ENOMEM. */
 int hvm_domain_init(struct domain *d) MUST_CHECK;
 int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start) MUST_CHECK;
+/*
+ * Every vCPU of the domain has forgotten its translations when this returns;
+ * how many had to be brought out of the guest for it. A lock may be held.
+ */
+unsigned hvm_shootdown(struct domain *d);
 /* Fill up what is set aside for trap paths (d->refill); from the run loop, never from a trap. */
 void hvm_refill(struct domain *d);
 

@@ -257,7 +257,8 @@ struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *a
 	}
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
-	must(domain_add_vcpu(d, lapic_id(), arch_cpu_this(), false), "no memory for a vCPU");
+	must(domain_add_vcpu(d, pcpus[options.dom0_cpu]->apic_id, options.dom0_cpu, false),
+	     "no memory for a vCPU");
 	load_kernel(d, info, acpi, &start);
 	map_memory(d);
 	must(iommu_domain_build(d), "no memory for the IOMMU's tables");
