@@ -89,10 +89,11 @@ $B/taproot.elf64: $(IMAGE_OBJ) $B/syms.o arch/x86/image.lds
 	$(SAY) LD $@
 	$Q$(LD) $(LDFLAGS) -o $@ $(IMAGE_OBJ) $B/syms.o
 
+# GRUB looks for the entry point among virtual addresses: let them equal the physical ones.
 $B/taproot.elf: $B/taproot.elf64 scripts/check-image.sh
 	$(SAY) OBJCOPY $@
 	$Qsh scripts/check-image.sh $<
-	$Q$(OBJCOPY) -O elf32-i386 --strip-debug $< $@
+	$Q$(OBJCOPY) -O elf32-i386 --strip-debug --change-section-vma '*-0xffffffff80000000' $< $@
 
 # ---- test kernels --------------------------------------------------------------
 
