@@ -14,12 +14,14 @@ import tempfile
 import time
 
 import fixtures
+import grub
 import list as tests
 import machine
 import poke
 import qemu
 
 DEFAULT_TIMEOUT = 180
+GRUB_TIMEOUT = 300
 BOARD = ("cpu", "smp", "mem", "iommu")
 
 
@@ -55,6 +57,31 @@ class Run:
 		shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def start(run, args, bare):
+	"""What loads the hypervisor, or the bare kernel: QEMU itself or GRUB."""
+	test = run.test
+	options = test.get("options", tests.OPTIONS)
+	modules = None
+	if "modules" in test:
+		modules = getattr(fixtures, test["modules"])()
+	if "boot" not in test:
+		return (machine.boot_bare(args) if bare else
+			machine.boot_taproot(options, args, modules))
+	if bare:
+		lines, files = grub.bare_lines(args)
+	else:
+		lines, files = grub.hypervisor_lines(
+			test.get("loader", "multiboot2"), options,
+			machine.default_modules(args) if modules is None
+			else modules)
+		image = getattr(fixtures, test.get("image", "image"))()
+		files.append(("/boot/taproot.elf", image))
+	if "files" in test:
+		files += getattr(fixtures, test["files"])()
+	return grub.arguments(run.folder, test["boot"],
+			      test.get("grub", []) + lines, files)
+
+
 def command(run, bare):
 	test = run.test
 	machine.make_disk(run.disk)
@@ -63,14 +90,7 @@ def command(run, bare):
 		args += " scenario=" + test["scenario"]
 	if "args" in test:
 		args += " " + test["args"]
-	if bare:
-		boot = machine.boot_bare(args)
-	else:
-		modules = None
-		if "modules" in test:
-			modules = getattr(fixtures, test["modules"])()
-		boot = machine.boot_taproot(
-			test.get("options", tests.OPTIONS), args, modules)
+	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(run.disk)
 	argv += boot + ["-serial", "stdio"]
@@ -90,13 +110,15 @@ def bare_log(test, logs):
 	run = Run(test, logs, True)
 	argv = command(run, True)
 	state = machine.initramfs().stat()
-	key = hashlib.sha256(repr((argv, machine.kernel_version(),
+	# The folder's name is new each time; what GRUB loads follows from the test.
+	fixed = [word.replace(run.folder, "") for word in argv]
+	key = hashlib.sha256(repr((fixed, test, machine.kernel_version(),
 				   state.st_size, state.st_mtime,
 				   os.stat(argv[0]).st_mtime)).encode())
 	path = machine.BUILD / ("baseline-%s-%s.txt" %
 				(test["name"], key.hexdigest()[:16]))
 	if not path.exists():
-		run.vm = qemu.Vm(argv, run.folder, run.log_path, DEFAULT_TIMEOUT)
+		run.vm = qemu.Vm(argv, run.folder, run.log_path, timeout(test))
 		try:
 			run.vm.wait_for(r"T: done")
 		finally:
@@ -105,6 +127,12 @@ def bare_log(test, logs):
 			path.write_text(run.text())
 	run.clean()
 	return path.read_text() if path.exists() else ""
+
+
+def timeout(test):
+	"""Firmware and GRUB, reading a CD, take their time."""
+	return test.get("timeout",
+			GRUB_TIMEOUT if "boot" in test else DEFAULT_TIMEOUT)
 
 
 def wanted(test):
@@ -166,12 +194,11 @@ def execute(test, logs, bare=False):
 	failures = []
 	try:
 		run.vm = qemu.Vm(command(run, bare), run.folder, run.log_path,
-				 test.get("timeout", DEFAULT_TIMEOUT))
+				 timeout(test))
 		try:
 			failures += follow(run)
 		except qemu.Timeout:
-			failures.append("timeout after %d s" % test.get(
-				"timeout", DEFAULT_TIMEOUT))
+			failures.append("timeout after %d s" % timeout(test))
 		finally:
 			run.vm.stop()
 		failures += verdicts(run)
