@@ -17,6 +17,7 @@ const struct pci_concern pci_concerns[CONCERN_COUNT] = {
 	[CONCERN_PM] = {NULL, reset_write_pm},
 	[CONCERN_EXPRESS] = {NULL, reset_write_express},
 	[CONCERN_AF] = {NULL, reset_write_af},
+	[CONCERN_BRIDGE] = {NULL, reset_write_bridge},
 	[CONCERN_MSI] = {msi_read, msi_write},
 	[CONCERN_MSIX] = {NULL, msix_write},
 	[CONCERN_MSI_REFUSED] = {NULL, msi_write_refused},
@@ -28,15 +29,21 @@ static const struct pci_concern *concern_of(const struct pci_function *f, unsign
 	return &pci_concerns[reg < PCI_CONFIG_SIZE ? f->concern[reg / 4] : CONCERN_PLAIN];
 }
 
+/* It may have been reset since the last access. */
+static COLD void look_again(struct pci_function *f)
+{
+	lock_acquire(&f->root->domain->pci_lock);
+	reset_look(f);
+	lock_release(&f->root->domain->pci_lock);
+}
+
 static enum verdict passthrough_read(void *ctx, struct pci_access *a)
 {
 	struct pci_function *f = ctx;
 	const struct pci_concern *concern = concern_of(f, a->reg);
 
 	if (__atomic_load_n(&f->stale, __ATOMIC_RELAXED)) {
-		lock_acquire(&f->root->domain->pci_lock);
-		reset_look(f);
-		lock_release(&f->root->domain->pci_lock);
+		look_again(f);
 	}
 	return concern->read ? concern->read(f, a) : VERDICT_PERFORM;
 }

@@ -150,13 +150,11 @@ void pci_root_set_reset_port(struct pci_root *root, const struct port_ops *ops, 
 
 /* ---- access ---- */
 
-static enum verdict root_read(struct pci_root *root, struct pci_access *a)
+enum verdict pci_slot_read(const struct pci_slot *slot, struct pci_access *a)
 {
-	struct pci_slot *slot = pci_slot_find(root, a->sbdf);
-	const struct pci_ops *ops = slot ? __atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE) : NULL;
-	enum verdict verdict;
+	const struct pci_ops *ops = __atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE);
+	enum verdict verdict = ops ? ops->read(slot->ctx, a) : VERDICT_REJECT;
 
-	verdict = ops ? ops->read(slot->ctx, a) : pci_access_absent(root, a);
 	switch (verdict) {
 	case VERDICT_DONE:
 		break;
@@ -167,6 +165,16 @@ static enum verdict root_read(struct pci_root *root, struct pci_access *a)
 		a->value = (uint32_t)ones(a->len);
 	}
 	return verdict;
+}
+
+static enum verdict root_read(struct pci_root *root, struct pci_access *a)
+{
+	const struct pci_slot *slot = pci_slot_find(root, a->sbdf);
+
+	if (!slot || !__atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE)) {
+		return pci_access_absent(root, a);
+	}
+	return pci_slot_read(slot, a);
 }
 
 static enum verdict root_write(struct pci_root *root, struct pci_access *a, struct pci_effects *e)
@@ -197,7 +205,7 @@ static enum verdict root_write(struct pci_root *root, struct pci_access *a, stru
 	return verdict;
 }
 
-enum verdict pci_access(struct pci_root *root, struct pci_access *a)
+static COLD enum verdict access_recorded(struct pci_root *root, struct pci_access *a)
 {
 	struct pci_access asked = *a;
 	struct pci_effects effects;
@@ -205,10 +213,22 @@ enum verdict pci_access(struct pci_root *root, struct pci_access *a)
 
 	effects.count = 0;
 	verdict = a->write ? root_write(root, a, &effects) : root_read(root, a);
-	if (record_on) {
-		record_config(root->domain, &asked, verdict, a->value, &effects);
-	}
+	record_config(root->domain, &asked, verdict, a->value, &effects);
 	return verdict;
+}
+
+enum verdict pci_access(struct pci_root *root, struct pci_access *a)
+{
+	struct pci_effects effects;
+
+	if (record_on) {
+		return access_recorded(root, a);
+	}
+	if (!a->write) {
+		return root_read(root, a);
+	}
+	effects.count = 0;
+	return root_write(root, a, &effects);
 }
 
 /* ---- creation ---- */
@@ -252,6 +272,7 @@ static int root_add_window(struct pci_root *root, const struct pci_window *w)
 		}
 		ecam->root = root;
 		ecam->window = *w;
+		ecam->first = sbdf_make(w->segment, w->bus_first, 0, 0);
 		if (ioreq_claim_mmio(root->domain, gpa(first), size, &pci_ecam_ops, ecam)) {
 			fault = "not free in the memory map";
 		}

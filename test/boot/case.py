@@ -20,8 +20,7 @@ import machine
 import poke
 import qemu
 
-DEFAULT_TIMEOUT = 180
-GRUB_TIMEOUT = 300
+DEFAULT_TIMEOUT = 300
 BOARD = ("cpu", "smp", "mem", "iommu")
 
 
@@ -118,7 +117,7 @@ def bare_log(test, logs):
 	path = machine.BUILD / ("baseline-%s-%s.txt" %
 				(test["name"], key.hexdigest()[:16]))
 	if not path.exists():
-		run.vm = qemu.Vm(argv, run.folder, run.log_path, timeout(test))
+		run.vm = qemu.Vm(argv, run.folder, run.log_path, DEFAULT_TIMEOUT)
 		try:
 			run.vm.wait_for(r"T: done")
 		finally:
@@ -127,12 +126,6 @@ def bare_log(test, logs):
 			path.write_text(run.text())
 	run.clean()
 	return path.read_text() if path.exists() else ""
-
-
-def timeout(test):
-	"""Firmware and GRUB, reading a CD, take their time."""
-	return test.get("timeout",
-			GRUB_TIMEOUT if "boot" in test else DEFAULT_TIMEOUT)
 
 
 def wanted(test):
@@ -171,17 +164,26 @@ def follow(run):
 		time.sleep(0.5)
 
 
+def forbidden(test, text):
+	"""The first line for each pattern that should not be seen."""
+	allowed = test.get("allow", [])
+	lines = [s for s in text.split("\n")
+		 if not any(re.search(e, s) for e in tests.EXCUSED)]
+	patterns = [p for p in tests.FORBID_ALWAYS if p not in allowed]
+	for pattern in patterns + test.get("forbid", []):
+		for line in lines:
+			if re.search(pattern, line):
+				yield "forbidden /%s/: %s" % (pattern, line.strip())
+				break
+
+
 def verdicts(run):
 	"""What the console and the judges say when all is over."""
 	for pattern, times in wanted(run.test):
 		if run.vm.count(pattern) < times:
 			yield "no line matches /%s/%s" % (
 				pattern, " %d times" % times if times > 1 else "")
-	for pattern in tests.FORBID_ALWAYS + run.test.get("forbid", []):
-		for line in run.vm.text().split("\n"):
-			if re.search(pattern, line):
-				yield "forbidden /%s/: %s" % (pattern, line.strip())
-				break
+	yield from forbidden(run.test, run.text())
 	for judge in judges(run.test):
 		if hasattr(judge, "after"):
 			yield from judge.after(run)
@@ -194,11 +196,12 @@ def execute(test, logs, bare=False):
 	failures = []
 	try:
 		run.vm = qemu.Vm(command(run, bare), run.folder, run.log_path,
-				 timeout(test))
+				 test.get("timeout", DEFAULT_TIMEOUT))
 		try:
 			failures += follow(run)
 		except qemu.Timeout:
-			failures.append("timeout after %d s" % timeout(test))
+			failures.append("timeout after %d s" % test.get(
+				"timeout", DEFAULT_TIMEOUT))
 		finally:
 			run.vm.stop()
 		failures += verdicts(run)
