@@ -70,7 +70,8 @@ stub_grub_probe()
 	chmod 755 "$root/usr/sbin/grub-probe"
 	mkdir -p "$root/boot/grub" "$root/etc/default" "$root/etc/initramfs-tools/conf.d"
 	cat >"$root/etc/default/grub" <<-'CONF'
-	GRUB_CMDLINE_LINUX="quiet"
+	GRUB_CMDLINE_LINUX="first"
+	GRUB_CMDLINE_LINUX_DEFAULT="quiet"
 	GRUB_CMDLINE_LINUX_TAPROOT="console=ttyS0"
 	GRUB_CMDLINE_TAPROOT="console=com1 loglvl=info"
 	CONF
@@ -125,7 +126,7 @@ check_menu()
 	in_root grub-script-check /boot/grub/grub.cfg || fail "the menu is malformed"
 	wants "menuentry 'Taproot, with Linux $version'"
 	wants "multiboot2 /boot/taproot.elf console=com1 loglvl=info"
-	wants "module2 /boot/taproot-vmlinux-$version root=/dev/sda1 ro quiet console=ttyS0"
+	wants "module2 /boot/taproot-vmlinux-$version root=/dev/sda1 ro first quiet console=ttyS0"
 	wants "module2 /boot/initrd.img-$version"
 	! grep -m 1 '^menuentry' "$menu" | grep -q Taproot || fail "Taproot became the default"
 }
@@ -136,7 +137,7 @@ check_removal()
 	in_root dpkg -r "$package"
 	[ ! -e "$elf" ] || fail "the removed kernel's file stays"
 	make -s B="$build" uninstall DESTDIR="$root" PREFIX=/usr/local
-	left=$(find "$root" -xdev -name '*taproot*')
+	left=$(find "$root" -xdev -name '*taproot*' ! -path '*/etc/apt/*')
 	[ -z "$left" ] || fail "make uninstall left $left"
 }
 
