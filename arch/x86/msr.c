@@ -38,6 +38,7 @@ static const uint32_t host_readable[] = {
 	0xc0010015u,  /* HWCR */
 	0xc001001au,  /* TOP_MEM */
 	0xc001001du,  /* TOP_MEM2 */
+	0xc001001fu,  /* NB configuration */
 	0xc0010055u,  /* interrupt pending */
 	0xc0010020u,  /* patch loader */
 	0xc0010061u,  0xc0010062u, 0xc0010063u, 0xc0010064u, /* P-states */

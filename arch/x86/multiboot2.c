@@ -104,7 +104,7 @@ static int take_module(struct boot_info *info, const struct reader *r, const str
 	return 0;
 }
 
-/* UEFI 2.10 table 7.10: what each type is once boot services are over. */
+/* UEFI 2.10 7.2.3: what each type is once boot services are over. */
 static uint32_t efi_type(uint32_t type)
 {
 	if ((type >= EFI_LOADER_CODE && type <= EFI_BOOT_SERVICES_DATA) ||
@@ -221,7 +221,7 @@ static int take_tag(struct boot_info *info, const struct reader *r, const struct
 	}
 }
 
-/* Calls take for every tag before the end tag (3.6.2). */
+/* Calls take for every tag before the end tag. */
 static int each_tag(struct boot_info *info, const struct reader *r, uint64_t a,
 		    int (*take)(struct boot_info *, const struct reader *, const struct tag *))
 {

@@ -7,7 +7,7 @@
 #define MULTIBOOT2_ARCH_I386    0 /* 32-bit protected mode */
 #define MULTIBOOT2_BOOT_MAGIC   0x36d76289
 
-/* Tags of the header (3.1.3 to 3.1.14): type, flags, size; 8-byte aligned. */
+/* Tags of the header (3.1): type, flags, size; 8-byte aligned. */
 #define MB2_HEADER_END           0
 #define MB2_HEADER_INFO_REQUEST  1
 #define MB2_HEADER_MODULE_ALIGN  6
@@ -15,7 +15,7 @@
 #define MB2_HEADER_OPTIONAL      1 /* flags */
 #define MB2_HEADER_PREFER_LOWEST 1 /* the relocatable tag's preference */
 
-/* The information: total size, reserved, then tags {type, size}, 8-byte aligned (3.6.2). */
+/* The information: total size, reserved, then tags {type, size}, 8-byte aligned (3.6). */
 #define MB2_INFO_HEADER 8
 #define MB2_TAG_HEADER  8
 #define MB2_INFO_MAX    0x100000 /* more than any loader writes */
@@ -32,7 +32,7 @@
 #define MB2_TAG_STRING    8  /* where a string begins: command line, loader */
 #define MB2_MODULE_STRING 16 /* after start and end */
 
-/* Memory map tag (3.6.8) and EFI memory map tag (3.6.18): entry size, version, entries. */
+/* Memory map tag and EFI memory map tag (3.6): entry size, version, entries. */
 #define MB2_MAP_ENTRY_SIZE 8
 #define MB2_MAP_ENTRIES    16
 #define MB2_MMAP_ENTRY_MIN 24 /* 64-bit base, 64-bit length, type, reserved */

@@ -28,7 +28,7 @@ def image():
 def image_moved():
 	"""
 	The image, asking to be loaded at MOVED_TO or above: the least address in
-	the relocatable tag of its multiboot2 header (Multiboot2 2.0 3.1.14).
+	the relocatable tag of its multiboot2 header (Multiboot2 2.0 3.1).
 	"""
 	data = bytearray(machine.image().read_bytes())
 	header = struct.pack("<II", 0xe85250d6, 0)
