@@ -160,6 +160,27 @@ TESTS = [
 	dict(name="iommu-off", scenario="network", judges=["irq"],
 	     options=OPTIONS + " iommu=off", expect=[r"T: pass igb-ping"]),
 
+	# Reserved regions of a DMAR that GRUB puts in the place of QEMU's.
+	dict(name="rmrr", scenario="rmrr", boot="grub-bios", files="dmar_edu",
+	     grub=["acpi --exclude=DMAR /boot/dmar.aml"],
+	     args="memmap=64K\\$0x10000000 region=0x60000000 reach=1",
+	     expect=[r"region 0 \[0x60000000, 0x60010000\) for 1 devices",
+		     r"region 1 .* is not page aligned: refused",
+		     r"region 2 .* ends before it begins: refused",
+		     r"region 3 .* lies over the interrupt addresses: refused",
+		     r"region 4 .* lies beyond the machine's addresses: refused",
+		     r"region 5 .* is absurdly large: refused",
+		     r"region 6 .* lies over the hypervisor: refused",
+		     r"T: pass rmrr-reserved", r"T: pass rmrr-written",
+		     r"T: pass rmrr-read"]),
+	dict(name="rmrr-other", scenario="rmrr", boot="grub-bios",
+	     files="dmar_other", grub=["acpi --exclude=DMAR /boot/dmar.aml"],
+	     args="memmap=64K\\$0x10000000 region=0x60000000 reach=0",
+	     expect=[r"region 0 \[0x60000000, 0x60010000\) for 1 devices",
+		     r"iommu: fault: \S+ write of 0x60000000: not mapped",
+		     r"T: pass rmrr-reserved", r"T: pass rmrr-not-written",
+		     r"T: pass rmrr-not-read"]),
+
 	# Entries of interrupt remapping in xAPIC format.
 	dict(name="eim-off", scenario="nvme", judges=["disk", "irq"],
 	     iommu="intremap=on,eim=off", cpu="EPYC,+svm,+npt,-x2apic",
