@@ -71,13 +71,19 @@ def make_disk(path):
 		f.truncate(DISK_SIZE)
 
 
-def devices(disk):
-	return [
+def devices(disk, bridge=False):
+	"""bridge: edu is on a conventional bus, behind a bridge."""
+	edu = "edu,dma_mask=0xffffffffffffffff"
+	above = []
+	if bridge:
+		above = ["-device", "pcie-pci-bridge,id=pci0"]
+		edu += ",bus=pci0,addr=1"
+	return above + [
 		"-drive", "if=none,id=disk0,format=raw,file=%s" % quote(disk),
 		"-device", "nvme,serial=taproot,drive=disk0",
 		"-netdev", "user,id=net0",
 		"-device", "igb,netdev=net0,mac=52:54:00:74:61:70",
-		"-device", "edu,dma_mask=0xffffffffffffffff",
+		"-device", edu,
 	]
 
 

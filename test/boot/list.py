@@ -7,6 +7,7 @@ The boot tests, as data. Fields, all but the name optional:
   options   the hypervisor's options
   cpu, smp, mem, iommu  the machine, where it is not lane A's; iommu is False or
             the properties of the device intel-iommu
+  bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
   boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
   loader    GRUB's command: multiboot2, where nothing is said, or multiboot
@@ -180,6 +181,14 @@ TESTS = [
 		     r"iommu: fault: \S+ write of 0x60000000: not mapped",
 		     r"T: pass rmrr-reserved", r"T: pass rmrr-not-written",
 		     r"T: pass rmrr-not-read"]),
+
+	# A bridge puts its own id on what edu sends, memory and messages alike.
+	dict(name="bridge-edu", scenario="edu-irq", args="count=2000", bridge=True,
+	     expect=[r"T: pass edu-interrupts raised 2000 handled 2000",
+		     r"T: pass edu-dma"]),
+	dict(name="bridge-attack", scenario="dma-attack", judges=["dma"],
+	     bridge=True, args="memmap=64K$0x10000000",
+	     expect=[r"T: pass dma-own-after", r"T: pass dma-attack"]),
 
 	# Entries of interrupt remapping in xAPIC format.
 	dict(name="eim-off", scenario="nvme", judges=["disk", "irq"],
