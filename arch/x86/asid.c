@@ -13,7 +13,7 @@ bool asid_assign(struct asid_pool *p, struct asid *a, unsigned cpu)
 {
 	bool flush = false;
 
-	if (a->generation == p->generation && a->cpu == cpu) {
+	if (asid_valid(p, a, cpu)) {
 		return false;
 	}
 	if (p->next >= p->limit) {

@@ -23,6 +23,12 @@ struct asid {
 	uint16_t cpu;
 };
 
+/* Has `a` a number that may be used as it is? */
+static inline bool asid_valid(const struct asid_pool *p, const struct asid *a, unsigned cpu)
+{
+	return a->generation == p->generation && a->cpu == cpu;
+}
+
 void asid_pool_init(struct asid_pool *p, uint32_t count);
 
 /*

@@ -42,46 +42,50 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out)
 	return walk_translate(&s, linear, ram_of, v->domain, &trail, out);
 }
 
-/* The bits of the control registers that choose a paging mode, none in another's place. */
-static uint64_t paging_mode(const struct walk_state *s)
+static inline bool same_paging(const struct walk_state *a, const struct walk_state *b)
 {
-	return (s->cr0 & 1ull << 31) | (s->cr4 & (1u << 4 | 1u << 5 | 1u << 12)) |
-	       (s->efer & 1u << 10);
+	return !((a->cr0 ^ b->cr0) | (a->cr3 ^ b->cr3) | (a->cr4 ^ b->cr4) | (a->efer ^ b->efer));
 }
 
-/* The page of code at `linear`, by the last trail when it still holds; NULL: not readable. */
-static const uint8_t *code_page(struct vcpu *v, uint64_t linear)
+static COLD const uint8_t *code_walk(struct vcpu *v, const struct walk_state *s, uint64_t page)
 {
 	struct hvm_code *c = &v->arch->code;
-	uint64_t page = linear & PAGE_MASK;
-	struct walk_state s;
 	gpa_t a;
 
-	hvm->paging(v, &s);
-	if (c->page == page && c->cr3 == s.cr3 && c->mode == paging_mode(&s) &&
-	    c->generation == v->domain->memmap.generation && walk_trail_holds(&c->trail)) {
-		return c->ram;
-	}
-	if (!walk_translate(&s, page, ram_of, v->domain, &c->trail, &a)) {
+	if (!walk_translate(s, page, ram_of, v->domain, &c->trail, &a)) {
 		c->trail.count = 0;
 		return NULL;
 	}
 	c->page = page;
-	c->cr3 = s.cr3;
-	c->mode = paging_mode(&s);
+	c->paging = *s;
 	c->generation = v->domain->memmap.generation;
 	c->ram = hvm_guest_ram(v->domain, a);
 	return c->ram;
 }
 
-unsigned hvm_fetch(struct vcpu *v, uint64_t linear, uint8_t *buf, unsigned length)
+/* The page of code that holds `linear`, by the last trail when it still holds; NULL: not readable. */
+static inline const uint8_t *code_page(struct vcpu *v, const struct walk_state *s, uint64_t linear)
+{
+	struct hvm_code *c = &v->arch->code;
+	uint64_t page = linear & PAGE_MASK;
+
+	if (c->page == page && c->generation == v->domain->memmap.generation &&
+	    same_paging(&c->paging, s) && walk_trail_holds(&c->trail)) {
+		return c->ram;
+	}
+	return code_walk(v, s, page);
+}
+
+/* The bytes may go on in the next page. */
+static COLD unsigned fetch_crossing(struct vcpu *v, const struct hvm_fetch *f,
+				    uint8_t buf[HVM_FETCH])
 {
 	unsigned done = 0;
 
-	while (done < length) {
-		unsigned offset = (unsigned)(linear + done) & 0xfff;
-		unsigned n = MIN(length - done, (unsigned)PAGE_SIZE - offset);
-		const uint8_t *p = code_page(v, linear + done);
+	while (done < HVM_FETCH) {
+		unsigned offset = (unsigned)(f->linear + done) & 0xfff;
+		unsigned n = MIN(HVM_FETCH - done, (unsigned)PAGE_SIZE - offset);
+		const uint8_t *p = code_page(v, &f->paging, f->linear + done);
 
 		if (!p) {
 			break;
@@ -92,19 +96,20 @@ unsigned hvm_fetch(struct vcpu *v, uint64_t linear, uint8_t *buf, unsigned lengt
 	return done;
 }
 
-unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH])
+unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH], unsigned *mode)
 {
-	uint64_t rip = v->arch->rip;
-	uint64_t linear = hvm->code_linear(v, rip);
+	struct hvm_fetch f;
 	const uint8_t *p;
 
-	if ((linear & 0xfff) > PAGE_SIZE - HVM_FETCH) {
-		return hvm_fetch(v, linear, buf, HVM_FETCH);
+	hvm->fetch_state(v, &f);
+	*mode = f.mode;
+	if ((f.linear & 0xfff) > PAGE_SIZE - HVM_FETCH) {
+		return fetch_crossing(v, &f, buf);
 	}
-	p = code_page(v, linear);
+	p = code_page(v, &f.paging, f.linear);
 	if (!p) {
 		return 0;
 	}
-	__builtin_memcpy(buf, p + (linear & 0xfff), HVM_FETCH);
+	__builtin_memcpy(buf, p + (f.linear & 0xfff), HVM_FETCH);
 	return HVM_FETCH;
 }

@@ -9,6 +9,7 @@
 #include <taproot/domain.h>
 #include <taproot/insn.h>
 #include <taproot/nested.h>
+#include "percpu.h"
 #include "walk.h"
 #include "x86.h"
 
@@ -43,8 +44,7 @@ struct hvm_exception {
 /* A page of the guest's code, found by its linear address; valid while `trail` holds. */
 struct hvm_code {
 	uint64_t page; /* linear, page aligned */
-	uint64_t cr3;
-	uint64_t mode; /* of CR0, CR4, EFER what decides about paging */
+	struct walk_state paging;
 	uint64_t generation; /* of the memmap */
 	struct walk_trail trail;
 	const uint8_t *ram;
@@ -88,6 +88,13 @@ struct hvm_start {
 	uint64_t start_info;
 };
 
+/* Where the next instruction is, and how its bytes are to be understood. */
+struct hvm_fetch {
+	struct walk_state paging;
+	uint64_t linear; /* CS:RIP */
+	unsigned mode;   /* 16, 32 or 64, the code segment's */
+};
+
 struct hvm_ops {
 	const char *name;
 	/* NULL, or why this processor cannot be used and what to do. */
@@ -95,15 +102,11 @@ struct hvm_ops {
 	int (*cpu_enable)(void);
 	int (*domain_init)(struct domain *d);
 	int (*vcpu_init)(struct vcpu *v, const struct hvm_start *start);
-	/* Enter the guest until the next exit; events are taken up at entry. */
-	void (*enter)(struct vcpu *v);
-	/* Carry out what the last exit asks for. */
-	void (*handle_exit)(struct vcpu *v);
+	/* For ever: hvm_next(), enter the guest, irq_window(), carry out the exit. */
+	NORETURN void (*run)(struct vcpu *v);
 	void (*paging)(const struct vcpu *v, struct walk_state *out);
-	/* Linear address of an instruction pointer. */
-	uint64_t (*code_linear)(const struct vcpu *v, uint64_t rip);
-	/* 16, 32 or 64, the code segment's. */
-	unsigned (*code_mode)(const struct vcpu *v);
+	/* Where the vCPU's instructions are fetched. */
+	void (*fetch_state)(const struct vcpu *v, struct hvm_fetch *out);
 	void (*segment_bases)(const struct vcpu *v, uint64_t base[6]);
 	/* The guest's EFER as it may see it, and a write of it; false: #GP. */
 	uint64_t (*efer)(const struct vcpu *v);
@@ -147,11 +150,13 @@ void hvm_msr_init(struct vcpu *v);
 /* mmio.c: a data access to guest physical `a` that nothing maps. */
 void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk);
 
-/* guestmem.c: instruction bytes at a linear address; returns how many (0: not readable). */
-unsigned hvm_fetch(struct vcpu *v, uint64_t linear, uint8_t *buf, unsigned length);
-/* The bytes at CS:RIP: an instruction's 15 and one more, which the decoder's cache wants. */
+/*
+ * guestmem.c: the bytes at CS:RIP, an instruction's 15 and one more, which the
+ * decoder's cache wants. Returns how many there are (0: not readable); `mode`
+ * receives the code segment's.
+ */
 #define HVM_FETCH 16
-unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH]);
+unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH], unsigned *mode);
 /* Host virtual address of the domain's RAM at `a` (to the end of its page), or NULL. */
 void *hvm_guest_ram(struct domain *d, gpa_t a);
 /* Linear to physical by the guest's own tables. False: not mapped. */
@@ -168,5 +173,33 @@ void hvm_refill(struct domain *d);
 
 /* run.c: this processor runs `v` from now on. */
 NORETURN void hvm_run(struct vcpu *v);
+/* run.c: do what comes before the next entry until nothing is left; the vCPU to enter. */
+struct vcpu *hvm_work(struct vcpu *v);
+
+/*
+ * The scheduler's seam: which vCPU runs on this processor next; it is
+ * this_cpu()->vcpu then. Today a processor has one vCPU or none, so it is the
+ * one that ran.
+ */
+static inline struct vcpu *hvm_schedule(struct vcpu *current)
+{
+	return current;
+}
+
+/* Is there anything for hvm_work()? */
+static inline bool hvm_has_work(const struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+
+	return (__atomic_load_n(&d->end, __ATOMIC_RELAXED) | d->refill | v->arch->halted |
+		this_cpu()->nmi_pending | (uintptr_t)v->deferred) != 0;
+}
+
+/* The vCPU to enter now, with everything done that comes before. */
+static inline struct vcpu *hvm_next(struct vcpu *v)
+{
+	v = hvm_schedule(v);
+	return __builtin_expect(hvm_has_work(v), 0) ? hvm_work(v) : v;
+}
 
 #endif

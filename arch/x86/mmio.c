@@ -14,8 +14,8 @@
 
 /* An access in terms of the guest's linear address space, at most two pages. */
 struct access {
-	uint64_t linear;
-	gpa_t first; /* where its first byte is */
+	uint64_t linear; /* where one page suffices, only the offset in it */
+	gpa_t first;     /* where its first byte is */
 	unsigned len;
 };
 
@@ -59,7 +59,7 @@ static enum outcome write_other(struct vcpu *v, gpa_t a, unsigned len, uint64_t 
 }
 
 /* An access over a page boundary, one page of which faulted: the pieces in order. */
-static enum outcome crossing_read(struct vcpu *v, const struct access *ac, uint64_t *value)
+static COLD enum outcome crossing_read(struct vcpu *v, const struct access *ac, uint64_t *value)
 {
 	unsigned n = (unsigned)(PAGE_SIZE - (ac->linear & 0xfff));
 	enum outcome o = read_other(v, ac->first, n, value);
@@ -77,7 +77,7 @@ static enum outcome crossing_read(struct vcpu *v, const struct access *ac, uint6
 	return o;
 }
 
-static enum outcome crossing_write(struct vcpu *v, const struct access *ac, uint64_t value)
+static COLD enum outcome crossing_write(struct vcpu *v, const struct access *ac, uint64_t value)
 {
 	unsigned n = (unsigned)(PAGE_SIZE - (ac->linear & 0xfff));
 	enum outcome o;
@@ -109,20 +109,30 @@ static enum outcome access_write(struct vcpu *v, const struct access *ac, uint64
 /* Find where the access begins; the faulting address may be that of its second page. */
 static bool locate(struct vcpu *v, const struct insn *in, gpa_t fault, struct access *ac)
 {
-	uint64_t base[INSN_SEGMENT_COUNT];
+	static const uint64_t flat[INSN_SEGMENT_COUNT];
+	uint64_t own[INSN_SEGMENT_COUNT];
+	const uint64_t *base = flat;
 
-	hvm->segment_bases(v, base);
-	ac->linear = insn_effective_address(in, v->arch->gpr, v->arch->rip, base);
 	ac->len = in->size;
+	ac->first = fault;
+	/* Inside a page and not at its beginning it can only be the first byte. */
+	ac->linear = fault.v & 0xfff;
+	if (ac->linear != 0 && !crosses(ac)) {
+		return true;
+	}
+	if (insn_needs_segment(in)) {
+		hvm->segment_bases(v, own);
+		base = own;
+	}
+	ac->linear = insn_effective_address(in, v->arch->gpr, v->arch->rip, base);
 	if ((ac->linear & 0xfff) == (fault.v & 0xfff)) {
-		ac->first = fault;
 		return true;
 	}
 	/* Only the second page of a crossing access can fault at another offset, its first byte. */
 	return (fault.v & 0xfff) == 0 && hvm_translate(v, ac->linear, &ac->first);
 }
 
-static void refuse_instruction(struct vcpu *v, gpa_t a, const uint8_t *bytes, unsigned n)
+static COLD void refuse_instruction(struct vcpu *v, gpa_t a, const uint8_t *bytes, unsigned n)
 {
 	uint8_t b[8] = {0};
 
@@ -138,13 +148,12 @@ static void emulate(struct vcpu *v, gpa_t fault)
 {
 	uint8_t bytes[HVM_FETCH];
 	uint64_t value = 0;
-	unsigned mode = hvm->code_mode(v);
 	struct access ac;
 	const struct insn *in;
 	enum outcome o;
-	unsigned n;
+	unsigned n, mode;
 
-	n = hvm_fetch_insn(v, bytes);
+	n = hvm_fetch_insn(v, bytes, &mode);
 	if (n == 0) {
 		return; /* gone since the fault: the guest executes it again, and faults itself */
 	}
@@ -170,7 +179,7 @@ static void emulate(struct vcpu *v, gpa_t fault)
  * Page tables or instructions outside RAM: fine once the page is mapped, but
  * a handler cannot be read by the processor's walker or fetch unit.
  */
-static void walk_or_fetch(struct vcpu *v, gpa_t a, const char *what)
+static COLD void walk_or_fetch(struct vcpu *v, gpa_t a, const char *what)
 {
 	const struct mem_range *r = memmap_find(&v->domain->memmap, a);
 	uint64_t value;

@@ -18,10 +18,11 @@
 #define BUS_SIZE   MIB
 #define CF8_ENABLE (1u << 31)
 
+/* Functions first.v to first.v + count - 1, 4 KiB of registers each from `va` on. */
 struct ecam {
-	uint16_t segment;
-	uint8_t bus_first, bus_last;
-	volatile uint8_t *va; /* of bus_first */
+	sbdf_t first;
+	uint32_t count;
+	volatile uint8_t *va;
 };
 
 static struct ecam ecam[ECAM_MAX];
@@ -33,6 +34,8 @@ int arch_pci_add_ecam(unsigned segment, unsigned bus_first, unsigned bus_last, h
 {
 	uint64_t size = (uint64_t)(bus_last - bus_first + 1) * BUS_SIZE;
 	uint64_t start = bus0.v + bus_first * BUS_SIZE;
+	sbdf_t first = sbdf_make(segment, bus_first, 0, 0);
+	uint32_t count = (bus_last - bus_first + 1) * 256;
 	volatile void *va;
 	int rc = 0;
 
@@ -42,8 +45,7 @@ int arch_pci_add_ecam(unsigned segment, unsigned bus_first, unsigned bus_last, h
 	}
 	lock_acquire(&ecam_lock);
 	for (unsigned i = 0; i < ecam_count; i++) {
-		if (ecam[i].segment == segment && ecam[i].bus_first <= bus_last &&
-		    bus_first <= ecam[i].bus_last) {
+		if (first.v < ecam[i].first.v + ecam[i].count && ecam[i].first.v < first.v + count) {
 			rc = -EEXIST;
 		}
 	}
@@ -53,8 +55,7 @@ int arch_pci_add_ecam(unsigned segment, unsigned bus_first, unsigned bus_last, h
 	if (rc == 0) {
 		va = iomap_fixed(hpa(start), size);
 		if (va) {
-			ecam[ecam_count] = (struct ecam){(uint16_t)segment, (uint8_t)bus_first,
-							 (uint8_t)bus_last, va};
+			ecam[ecam_count] = (struct ecam){first, count, va};
 			__atomic_store_n(&ecam_count, ecam_count + 1, __ATOMIC_RELEASE);
 		} else {
 			rc = -ENOMEM;
@@ -64,17 +65,15 @@ int arch_pci_add_ecam(unsigned segment, unsigned bus_first, unsigned bus_last, h
 	return rc;
 }
 
-static volatile void *ecam_address(sbdf_t sbdf, unsigned reg)
+static inline volatile void *ecam_address(sbdf_t sbdf, unsigned reg)
 {
 	unsigned count = __atomic_load_n(&ecam_count, __ATOMIC_ACQUIRE);
 
 	for (unsigned i = 0; i < count; i++) {
-		const struct ecam *e = &ecam[i];
+		uint64_t n = sbdf.v - ecam[i].first.v;
 
-		if (e->segment == sbdf_segment(sbdf) && sbdf_bus(sbdf) >= e->bus_first &&
-		    sbdf_bus(sbdf) <= e->bus_last) {
-			return e->va +
-			       ((sbdf.v & 0xffff) - ((unsigned)e->bus_first << 8)) * 4096ul + reg;
+		if (sbdf.v >= ecam[i].first.v && n < ecam[i].count) {
+			return ecam[i].va + n * 4096 + reg;
 		}
 	}
 	return NULL;
@@ -90,10 +89,33 @@ static void cf8_select(sbdf_t sbdf, unsigned reg)
 	outl(0xcf8, CF8_ENABLE | (sbdf.v & 0xffff) << 8 | (reg & 0xfc));
 }
 
+static COLD uint32_t cf8_read(sbdf_t sbdf, unsigned reg, unsigned len)
+{
+	uint32_t v;
+
+	if (!cf8_reaches(sbdf, reg)) {
+		return (uint32_t)ones(len);
+	}
+	lock_acquire(&cf8_lock);
+	cf8_select(sbdf, reg);
+	v = arch_port_read((uint16_t)(0xcfc + (reg & 3)), len);
+	lock_release(&cf8_lock);
+	return v;
+}
+
+static COLD void cf8_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
+{
+	if (cf8_reaches(sbdf, reg)) {
+		lock_acquire(&cf8_lock);
+		cf8_select(sbdf, reg);
+		arch_port_write((uint16_t)(0xcfc + (reg & 3)), len, value);
+		lock_release(&cf8_lock);
+	}
+}
+
 uint32_t arch_pci_read(sbdf_t sbdf, unsigned reg, unsigned len)
 {
 	volatile void *p = ecam_address(sbdf, reg);
-	uint32_t v;
 
 	if (p) {
 		switch (len) {
@@ -105,14 +127,7 @@ uint32_t arch_pci_read(sbdf_t sbdf, unsigned reg, unsigned len)
 			return *(volatile uint32_t *)p;
 		}
 	}
-	if (!cf8_reaches(sbdf, reg)) {
-		return (uint32_t)ones(len);
-	}
-	lock_acquire(&cf8_lock);
-	cf8_select(sbdf, reg);
-	v = arch_port_read((uint16_t)(0xcfc + (reg & 3)), len);
-	lock_release(&cf8_lock);
-	return v;
+	return cf8_read(sbdf, reg, len);
 }
 
 void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
@@ -131,10 +146,7 @@ void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 			*(volatile uint32_t *)p = value;
 			break;
 		}
-	} else if (cf8_reaches(sbdf, reg)) {
-		lock_acquire(&cf8_lock);
-		cf8_select(sbdf, reg);
-		arch_port_write((uint16_t)(0xcfc + (reg & 3)), len, value);
-		lock_release(&cf8_lock);
+	} else {
+		cf8_write(sbdf, reg, len, value);
 	}
 }

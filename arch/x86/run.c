@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The run loop of a processor: choose a vCPU, do its deferred work, enter the
- * guest, take the machine's interrupts, carry out the exit.
+ * What a processor does for its vCPU between an exit and the next entry when
+ * it is not just entering again: deferred work, refills, HLT, NMIs, the end of
+ * the domain. The loop itself is the vendor's (svm_run.c), around hvm_next().
  *
  * Interrupts are taken in irq_window() and irq_wait() only; no lock is held
  * there (lock.h).
@@ -12,15 +13,6 @@
 #include <taproot/option.h>
 #include "cpu.h"
 #include "hvm.h"
-
-/*
- * The scheduler's seam: which vCPU runs on this processor next. Today a
- * processor has one vCPU or none, so it is the one that ran.
- */
-static struct vcpu *schedule(struct vcpu *current)
-{
-	return current;
-}
 
 /* The domain is gone: what that means for the machine when it is the hardware domain. */
 static NORETURN void domain_ended(struct domain *d)
@@ -75,24 +67,26 @@ static void pass_nmi(struct vcpu *v)
 	}
 }
 
-void hvm_run(struct vcpu *v)
+struct vcpu *hvm_work(struct vcpu *v)
 {
-	this_cpu()->vcpu = v;
-	for (;;) {
-		v = schedule(v);
-		if (__builtin_expect(v->domain->end != DOMAIN_RUNNING, 0)) {
+	while (hvm_has_work(v)) {
+		if (v->domain->end != DOMAIN_RUNNING) {
 			domain_ended(v->domain);
 		}
-		if (__builtin_expect(v->deferred != NULL || v->domain->refill, 0)) {
+		if (v->deferred != NULL || v->domain->refill) {
 			deferred_work(v);
 		}
 		pass_nmi(v);
 		if (v->arch->halted) {
 			wait_for_event(v);
-			continue;
 		}
-		hvm->enter(v);
-		irq_window();
-		hvm->handle_exit(v);
+		v = hvm_schedule(v);
 	}
+	return v;
+}
+
+void hvm_run(struct vcpu *v)
+{
+	this_cpu()->vcpu = v;
+	hvm->run(v);
 }

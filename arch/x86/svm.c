@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * SVM: enabling it, building a VMCB, entering a guest (APMv2 chapter 15).
+ * SVM: enabling it, building a VMCB, what of it others may see (APMv2 chapter
+ * 15). Entering a guest is in svm_run.c.
  *
  * Works with what every SVM processor with nested paging has; next-RIP save
  * and flush-by-ASID are used where CPUID offers them. Deliberately not used:
@@ -23,7 +24,6 @@
 struct svm_caps svm_caps;
 struct svm_cpu svm_cpu[TIMER_CPUS_MAX];
 
-void svm_enter_guest(uint64_t gpr[16], uint64_t vmcb_hpa, uint64_t host_vmcb_hpa);
 void svm_save_host(uint64_t hpa);
 
 static void read_caps(struct svm_caps *caps)
@@ -70,6 +70,7 @@ static int cpu_enable(void)
 		write_cr4(read_cr4() | CR4_OSXSAVE);
 	}
 	c->enabled = true;
+	this_cpu()->svm = c;
 	return 0;
 }
 
@@ -184,47 +185,6 @@ static int vcpu_init(struct vcpu *v, const struct hvm_start *start)
 	return 0;
 }
 
-/* Choose this entry's TLB_CONTROL (APMv2 15.16.1). */
-static void prepare_tlb(struct vcpu *v, struct svm_vcpu *s, struct svm_cpu *c)
-{
-	struct vmcb *b = s->vmcb;
-
-	b->tlb_control = TLB_NONE;
-	if (__atomic_exchange_n(&v->arch->flush, 0, __ATOMIC_SEQ_CST)) {
-		if (svm_caps.features & SVM_FEATURE_FLUSH_BY_ASID) {
-			b->tlb_control = TLB_FLUSH_ASID;
-		} else {
-			s->asid.generation = 0;
-		}
-	}
-	if (asid_assign(&c->asids, &s->asid, arch_cpu_this())) {
-		b->tlb_control = TLB_FLUSH_ALL;
-	}
-	b->asid = s->asid.number;
-}
-
-static void enter(struct vcpu *v)
-{
-	struct vcpu_arch *a = v->arch;
-	struct svm_vcpu *s = a->vendor;
-	struct svm_cpu *c = &svm_cpu[arch_cpu_this()];
-	struct vmcb *b = s->vmcb;
-
-	svm_prepare_events(v);
-	b->rax = a->gpr[REG_RAX];
-	b->rsp = a->gpr[REG_RSP];
-	b->rip = a->rip;
-	/* From here on a shootdown sends an interrupt, which ends the run at once. */
-	__atomic_store_n(&a->in_guest, 1, __ATOMIC_SEQ_CST);
-	prepare_tlb(v, s, c);
-	svm_enter_guest(a->gpr, s->vmcb_hpa.v, c->host_vmcb.v);
-	__atomic_store_n(&a->in_guest, 0, __ATOMIC_RELEASE);
-	a->gpr[REG_RAX] = b->rax;
-	a->gpr[REG_RSP] = b->rsp;
-	a->rip = b->rip;
-	svm_collect_events(v);
-}
-
 static void paging(const struct vcpu *v, struct walk_state *out)
 {
 	const struct vmcb *b = svm_of(v)->vmcb;
@@ -235,19 +195,18 @@ static void paging(const struct vcpu *v, struct walk_state *out)
 	out->efer = b->efer;
 }
 
-static unsigned code_mode(const struct vcpu *v)
+static void fetch_state(const struct vcpu *v, struct hvm_fetch *out)
 {
 	const struct vmcb *b = svm_of(v)->vmcb;
 
+	paging(v, &out->paging);
 	if ((b->efer & EFER_LMA) && (b->cs.attrib & SEG_ATTRIB_L)) {
-		return 64;
+		out->mode = 64;
+		out->linear = v->arch->rip;
+	} else {
+		out->mode = b->cs.attrib & SEG_ATTRIB_DB ? 32 : 16;
+		out->linear = (uint32_t)(b->cs.base + v->arch->rip);
 	}
-	return b->cs.attrib & SEG_ATTRIB_DB ? 32 : 16;
-}
-
-static uint64_t code_linear(const struct vcpu *v, uint64_t rip)
-{
-	return code_mode(v) == 64 ? rip : (uint32_t)(svm_of(v)->vmcb->cs.base + rip);
 }
 
 static void segment_bases(const struct vcpu *v, uint64_t base[6])
@@ -331,11 +290,9 @@ const struct hvm_ops svm_ops = {
 	.cpu_enable = cpu_enable,
 	.domain_init = domain_init,
 	.vcpu_init = vcpu_init,
-	.enter = enter,
-	.handle_exit = svm_handle_exit,
+	.run = svm_run,
 	.paging = paging,
-	.code_linear = code_linear,
-	.code_mode = code_mode,
+	.fetch_state = fetch_state,
 	.segment_bases = segment_bases,
 	.efer = get_efer,
 	.set_efer = set_efer,

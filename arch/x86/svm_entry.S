@@ -1,29 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * void svm_enter_guest(uint64_t gpr[16], uint64_t vmcb_hpa, uint64_t host_vmcb_hpa)
+ * svm_enter_guest: RDI the guest's registers (gpr[16]), RAX the VMCB's
+ * physical address, RDX that of the host's VMCB; keeps RBP only.
  *
  * APMv2 15.5 and 15.17. Called with interrupts off. GIF is cleared before
  * interrupts are enabled: with V_INTR_MASKING the host's IF decides whether a
  * physical interrupt ends the guest's run, and GIF keeps it pending until
  * the STGI here, after which (IF clear again) only NMIs are taken, on their
- * own stack, with our TR loaded.
+ * own stack, with our TR and our frame pointer loaded.
  *
  * VMLOAD and VMSAVE swap FS, GS, TR, LDTR and the SYSCALL and SYSENTER MSRs.
+ * RAX is the VMCB's address again after VMRUN (APMv2 15.5.1).
  */
 	.text
 	.globl svm_enter_guest
 	.type svm_enter_guest, @function
 svm_enter_guest:
 	push	%rbp
-	mov	%rsp, %rbp
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
 	push	%rdx
 	push	%rdi
-	mov	%rsi, %rax
 	clgi
 	sti
 	vmload	%rax
@@ -59,15 +54,10 @@ svm_enter_guest:
 	mov	%r14, 0x70(%rax)
 	mov	%r15, 0x78(%rax)
 	pop	%rax
+	pop	%rbp
 	vmload	%rax
 	cli
 	stgi
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
 	ret
 	.size svm_enter_guest, . - svm_enter_guest
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What each exit asks for (APMv2 appendix C): one table from exit code to
- * handler. An exit that is not in it injects #UD and says so.
+ * handler. An exit that is not in it injects #UD and says so; nested page
+ * faults, far behind the others' codes, go to mmio.c directly (svm_run.c).
  *
  * Instruction lengths come from next-RIP save where there is one, else from
  * the instruction's bytes: these instructions have one opcode and any number
@@ -12,10 +13,8 @@
 #include <taproot/log.h>
 #include "svm.h"
 
-typedef void (*exit_fn)(struct vcpu *v, struct vmcb *b);
-
 /* A legacy prefix, or REX in 64-bit code (APMv3 1.2). */
-static bool is_prefix(struct vcpu *v, uint8_t c)
+static bool is_prefix(uint8_t c, unsigned mode)
 {
 	switch (c) {
 	case 0x26:
@@ -28,7 +27,7 @@ static bool is_prefix(struct vcpu *v, uint8_t c)
 	case 0xf3:
 		return true;
 	default:
-		return (c & 0xf0) == 0x40 && hvm->code_mode(v) == 64;
+		return (c & 0xf0) == 0x40 && mode == 64;
 	}
 }
 
@@ -36,13 +35,13 @@ static bool is_prefix(struct vcpu *v, uint8_t c)
 static unsigned instruction_length(struct vcpu *v, const struct vmcb *b, unsigned opcode_length)
 {
 	uint8_t bytes[HVM_FETCH];
-	unsigned n, prefixes = 0;
+	unsigned n, mode, prefixes = 0;
 
 	if ((svm_caps.features & SVM_FEATURE_NRIP) && b->nrip > v->arch->rip) {
 		return (unsigned)(b->nrip - v->arch->rip);
 	}
-	n = hvm_fetch_insn(v, bytes);
-	while (prefixes < n && is_prefix(v, bytes[prefixes])) {
+	n = hvm_fetch_insn(v, bytes, &mode);
+	while (prefixes < n && is_prefix(bytes[prefixes], mode)) {
 		prefixes++;
 	}
 	return prefixes + opcode_length;
@@ -142,11 +141,6 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	b->int_state &= ~1ull;
 }
 
-static void exit_npf(struct vcpu *v, struct vmcb *b)
-{
-	hvm_mmio_fault(v, gpa(b->exitinfo2), b->exitinfo1 & NPF_FETCH, b->exitinfo1 & NPF_WALK);
-}
-
 static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
 {
 	const uint64_t *gpr = v->arch->gpr;
@@ -187,7 +181,7 @@ static void exit_shutdown(struct vcpu *v, struct vmcb *b)
 	arch_domain_end(v->domain, DOMAIN_CRASHED);
 }
 
-static const exit_fn table[] = {
+const svm_exit_fn svm_exit_table[] = {
 	[VMEXIT_INTR] = exit_nothing,
 	[VMEXIT_NMI] = exit_nothing,
 	[VMEXIT_SMI] = exit_nothing,
@@ -216,21 +210,12 @@ static const exit_fn table[] = {
 	[VMEXIT_RDPRU] = exit_ud,
 };
 
-_Static_assert(ARRAY_SIZE(table) == VMEXIT_COUNT, "every exit code up to RDPRU has its place");
+_Static_assert(ARRAY_SIZE(svm_exit_table) == VMEXIT_COUNT, "every exit code up to RDPRU has its place");
 
-void svm_handle_exit(struct vcpu *v)
+void svm_exit_other(struct vcpu *v, struct vmcb *b)
 {
-	struct vmcb *b = svm_of(v)->vmcb;
 	uint64_t code = b->exitcode;
 
-	if (code < ARRAY_SIZE(table) && table[code]) {
-		table[code](v, b);
-		return;
-	}
-	if (code == VMEXIT_NPF) {
-		exit_npf(v, b);
-		return;
-	}
 	v->arch->exits[CAUSE_OTHER]++;
 	if (code == VMEXIT_EXCP0 + 18) {
 		/* The machine check itself is taken by the host after STGI. */

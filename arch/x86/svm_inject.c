@@ -16,12 +16,6 @@ static void window_open(struct vmcb *b, unsigned priority)
 	b->icpt_misc1 |= ICPT_VINTR;
 }
 
-static void window_close(struct vmcb *b)
-{
-	b->vintr &= ~(VINTR_IRQ | 0xfull << VINTR_PRIO_SHIFT);
-	b->icpt_misc1 &= ~ICPT_VINTR;
-}
-
 static uint64_t exception_event(struct hvm_exception *e)
 {
 	uint64_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION | e->vector;
@@ -61,15 +55,11 @@ static void inject_interrupt(struct vcpu *v, struct vmcb *b)
 	}
 }
 
-void svm_prepare_events(struct vcpu *v)
+void svm_choose_event(struct vcpu *v)
 {
 	struct svm_vcpu *s = svm_of(v);
 	struct vmcb *b = s->vmcb;
 
-	b->eventinj = 0;
-	if (b->icpt_misc1 & ICPT_VINTR) {
-		window_close(b);
-	}
 	if (s->reinject) {
 		b->eventinj = s->reinject;
 		s->reinject = 0;
@@ -78,31 +68,7 @@ void svm_prepare_events(struct vcpu *v)
 	} else {
 		inject_nmi(v, b);
 	}
-	b->vintr = (b->vintr & ~VINTR_TPR_MASK) | vlapic_tpr_class(&v->lapic);
 	inject_interrupt(v, b);
-}
-
-void svm_collect_events(struct vcpu *v)
-{
-	struct svm_vcpu *s = svm_of(v);
-	struct vmcb *b = s->vmcb;
-	unsigned tpr = b->vintr & VINTR_TPR_MASK;
-
-	if (tpr != vlapic_tpr_class(&v->lapic)) {
-		vlapic_set_tpr_class(&v->lapic, tpr);
-	}
-	/*
-	 * A software interrupt or exception (INTn, INT3, INTO) is executed again
-	 * instead: the exit left RIP at the instruction.
-	 */
-	if ((b->exitintinfo & EVENT_VALID) &&
-	    (b->exitintinfo & EVENT_TYPE_MASK) != EVENT_TYPE_SOFT) {
-		s->reinject = b->exitintinfo;
-	} else if (!(b->exitintinfo & EVENT_VALID) && (b->eventinj & EVENT_VALID) &&
-		   b->exitcode == UINT64_MAX) {
-		/* VMEXIT_INVALID: nothing ran, the event is still to come. */
-		s->reinject = b->eventinj;
-	}
 }
 
 void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)

@@ -143,21 +143,43 @@ static void log_cut(const struct domain *d, gpa_t a)
 		  a.v);
 }
 
-enum verdict ioreq_mmio_read(struct domain *d, gpa_t a, unsigned len, uint64_t *value)
+/* Look the range up and leave its index for the next access to the page. */
+static COLD const struct mem_range *range_search(struct domain *d, gpa_t a, uint32_t *hint)
 {
 	const struct mem_range *r = memmap_find(&d->memmap, a);
+
+	if (r) {
+		__atomic_store_n(hint, (uint32_t)(r - d->memmap.range), __ATOMIC_RELAXED);
+	}
+	return r;
+}
+
+/*
+ * The range that holds `a`: mostly where an access to the same page found it.
+ * A hint is as good as any number, so changes of the map need not touch it.
+ */
+static inline const struct mem_range *range_of(struct domain *d, gpa_t a)
+{
+	uint32_t *hint = &d->mmio_hint[(a.v >> PAGE_SHIFT ^ a.v / MIB) % IOREQ_HINTS];
+	uint32_t i = __atomic_load_n(hint, __ATOMIC_RELAXED);
+	const struct mem_range *r = &d->memmap.range[i];
+
+	if (i < d->memmap.count && r->start.v <= a.v && a.v < r->end.v) {
+		return r;
+	}
+	return range_search(d, a, hint);
+}
+
+static COLD enum verdict read_elsewhere(struct domain *d, gpa_t a, unsigned len, uint64_t *value)
+{
 	enum verdict verdict;
 
-	if (trapped(r) && len <= r->end.v - a.v) {
-		*value = r->ops->read(r->ctx, a.v - r->claim.v, len);
-		return VERDICT_DONE;
-	}
 	*value = ones(len);
 	verdict = classify(d, a, len);
 	for (unsigned i = 0; verdict == VERDICT_DONE && i < len; i++) {
 		gpa_t at = gpa(a.v + i);
+		const struct mem_range *r = memmap_find(&d->memmap, at);
 
-		r = memmap_find(&d->memmap, at);
 		if (trapped(r)) {
 			uint64_t byte = r->ops->read(r->ctx, at.v - r->claim.v, 1) & 0xff;
 
@@ -170,20 +192,25 @@ enum verdict ioreq_mmio_read(struct domain *d, gpa_t a, unsigned len, uint64_t *
 	return verdict;
 }
 
-enum verdict ioreq_mmio_write(struct domain *d, gpa_t a, unsigned len, uint64_t value)
+enum verdict ioreq_mmio_read(struct domain *d, gpa_t a, unsigned len, uint64_t *value)
 {
-	const struct mem_range *r = memmap_find(&d->memmap, a);
-	enum verdict verdict;
+	const struct mem_range *r = range_of(d, a);
 
 	if (trapped(r) && len <= r->end.v - a.v) {
-		r->ops->write(r->ctx, a.v - r->claim.v, len, value);
+		*value = r->ops->read(r->ctx, a.v - r->claim.v, len);
 		return VERDICT_DONE;
 	}
-	verdict = classify(d, a, len);
+	return read_elsewhere(d, a, len, value);
+}
+
+static COLD enum verdict write_elsewhere(struct domain *d, gpa_t a, unsigned len, uint64_t value)
+{
+	enum verdict verdict = classify(d, a, len);
+
 	for (unsigned i = 0; verdict == VERDICT_DONE && i < len; i++) {
 		gpa_t at = gpa(a.v + i);
+		const struct mem_range *r = memmap_find(&d->memmap, at);
 
-		r = memmap_find(&d->memmap, at);
 		if (trapped(r)) {
 			r->ops->write(r->ctx, at.v - r->claim.v, 1, (value >> (8 * i)) & 0xff);
 		} else {
@@ -191,4 +218,15 @@ enum verdict ioreq_mmio_write(struct domain *d, gpa_t a, unsigned len, uint64_t 
 		}
 	}
 	return verdict;
+}
+
+enum verdict ioreq_mmio_write(struct domain *d, gpa_t a, unsigned len, uint64_t value)
+{
+	const struct mem_range *r = range_of(d, a);
+
+	if (trapped(r) && len <= r->end.v - a.v) {
+		r->ops->write(r->ctx, a.v - r->claim.v, len, value);
+		return VERDICT_DONE;
+	}
+	return write_elsewhere(d, a, len, value);
 }

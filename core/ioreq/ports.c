@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who answers a port: claims in a small sorted array, found by bisection.
+ * Who answers a port: claims in a small sorted array, found by bisection when
+ * the access does not go where the last one went.
  *
  * Claims are made when a domain is built, so an access takes no lock. The
  * I/O space has 64 KiB (SDM 1 19.3); an access that runs over its end reads
@@ -38,6 +39,30 @@ static const struct port_claim *claim_find(const struct port_map *p, uint32_t po
 	return i < p->count && p->claim[i].first <= port ? &p->claim[i] : NULL;
 }
 
+/*
+ * The claim of the access before this one, if it holds all of this one too, as
+ * it mostly does. Processors race for the hint; any of its values will do.
+ */
+static inline const struct port_claim *claim_hinted(const struct port_map *p, uint32_t port,
+						     unsigned len)
+{
+	const struct port_claim *c = &p->claim[__atomic_load_n(&p->hint, __ATOMIC_RELAXED)];
+
+	return c->ops && port >= c->first && port + len - 1 <= c->last ? c : NULL;
+}
+
+/* The claim that holds all of the access, or NULL; the hint points there then. */
+static const struct port_claim *claim_whole(struct port_map *p, uint32_t port, unsigned len)
+{
+	const struct port_claim *c = claim_find(p, port);
+
+	if (!c || port + len - 1 > c->last) {
+		return NULL;
+	}
+	__atomic_store_n(&p->hint, (uint32_t)(c - p->claim), __ATOMIC_RELAXED);
+	return c;
+}
+
 int ioreq_claim_ports(struct domain *d, uint16_t first, uint32_t count, const struct port_ops *ops,
 		      void *ctx)
 {
@@ -73,6 +98,7 @@ int ioreq_release_ports(struct domain *d, uint16_t first, uint32_t count)
 	}
 	p->count--;
 	memmove(&p->claim[i], &p->claim[i + 1], (p->count - i) * sizeof(p->claim[0]));
+	p->claim[p->count].ops = NULL;
 	arch_port_trap(d, first, count, false);
 	return 0;
 }
@@ -96,12 +122,12 @@ static uint32_t read_byte(struct domain *d, uint32_t port)
 	return d->hardware && port <= 0xffff ? arch_port_read((uint16_t)port, 1) & 0xff : 0xff;
 }
 
-uint32_t ioreq_port_read(struct domain *d, uint16_t port, unsigned len)
+static COLD uint32_t read_elsewhere(struct domain *d, uint16_t port, unsigned len)
 {
-	const struct port_claim *c = claim_find(&d->ports, port);
+	const struct port_claim *c = claim_whole(&d->ports, port, len);
 	uint32_t value = 0;
 
-	if (c && port + len - 1 <= c->last) {
+	if (c) {
 		return c->ops->read(c->ctx, port, len);
 	}
 	if (unclaimed(d, port, len)) {
@@ -111,6 +137,13 @@ uint32_t ioreq_port_read(struct domain *d, uint16_t port, unsigned len)
 		value |= read_byte(d, (uint32_t)port + i) << (8 * i);
 	}
 	return value;
+}
+
+uint32_t ioreq_port_read(struct domain *d, uint16_t port, unsigned len)
+{
+	const struct port_claim *c = claim_hinted(&d->ports, port, len);
+
+	return c ? c->ops->read(c->ctx, port, len) : read_elsewhere(d, port, len);
 }
 
 static void write_byte(struct domain *d, uint32_t port, uint32_t value)
@@ -124,11 +157,11 @@ static void write_byte(struct domain *d, uint32_t port, uint32_t value)
 	}
 }
 
-void ioreq_port_write(struct domain *d, uint16_t port, unsigned len, uint32_t value)
+static COLD void write_elsewhere(struct domain *d, uint16_t port, unsigned len, uint32_t value)
 {
-	const struct port_claim *c = claim_find(&d->ports, port);
+	const struct port_claim *c = claim_whole(&d->ports, port, len);
 
-	if (c && port + len - 1 <= c->last) {
+	if (c) {
 		c->ops->write(c->ctx, port, len, value);
 		return;
 	}
@@ -138,5 +171,16 @@ void ioreq_port_write(struct domain *d, uint16_t port, unsigned len, uint32_t va
 	}
 	for (unsigned i = 0; i < len; i++) {
 		write_byte(d, (uint32_t)port + i, (value >> (8 * i)) & 0xff);
+	}
+}
+
+void ioreq_port_write(struct domain *d, uint16_t port, unsigned len, uint32_t value)
+{
+	const struct port_claim *c = claim_hinted(&d->ports, port, len);
+
+	if (c) {
+		c->ops->write(c->ctx, port, len, value);
+	} else {
+		write_elsewhere(d, port, len, value);
 	}
 }

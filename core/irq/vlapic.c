@@ -214,16 +214,6 @@ void vlapic_eoi(struct vlapic *l)
 	}
 }
 
-unsigned vlapic_tpr_class(const struct vlapic *l)
-{
-	return l->tpr >> 4;
-}
-
-void vlapic_set_tpr_class(struct vlapic *l, unsigned cr8)
-{
-	__atomic_store_n(&l->tpr, (cr8 & 0xf) << 4, __ATOMIC_RELAXED);
-}
-
 /* SDM 3A 11.6.2.2: flat or cluster model of 8-bit logical destinations. */
 static bool vlapic_matches_logical8(const struct vlapic *l, uint32_t dest)
 {

@@ -219,6 +219,24 @@ static unsigned largest_level(const struct nested *n, uint64_t gpa, uint64_t hpa
 	return level;
 }
 
+/* Write `count` entries: `value`, and `step` more with each. 0 and 0 clear them. */
+static void write_run(uint64_t *entry, unsigned count, uint64_t value, uint64_t step)
+{
+	for (; count >= 8; count -= 8, entry += 8, value += 8 * step) {
+		entry_write(&entry[0], value);
+		entry_write(&entry[1], value + step);
+		entry_write(&entry[2], value + 2 * step);
+		entry_write(&entry[3], value + 3 * step);
+		entry_write(&entry[4], value + 4 * step);
+		entry_write(&entry[5], value + 5 * step);
+		entry_write(&entry[6], value + 6 * step);
+		entry_write(&entry[7], value + 7 * step);
+	}
+	for (; count; count--, entry++, value += step) {
+		entry_write(entry, value);
+	}
+}
+
 /* Write leaves from index `i` of a table on, to its end or for `size` bytes. Returns the bytes mapped. */
 static uint64_t fill(struct nested *n, uint64_t *table, unsigned i, unsigned level, uint64_t leaf,
 		     uint64_t size)
@@ -228,9 +246,7 @@ static uint64_t fill(struct nested *n, uint64_t *table, unsigned i, unsigned lev
 	uint64_t step = level_size(level);
 
 	if (level == 0) {
-		for (; i < end; i++, leaf += step) {
-			entry_write(&table[i], leaf);
-		}
+		write_run(&table[i], end - i, leaf, step);
 	} else {
 		for (; i < end; i++, leaf += step) {
 			entry_replace(n, &table[i], level, leaf);
@@ -271,20 +287,32 @@ int nested_map(struct nested *n, gpa_t gpa, hpa_t hpa, uint64_t size, enum neste
 	return at < size ? -ENOMEM : 0;
 }
 
-static bool table_empty(const uint64_t *table)
-{
-	for (unsigned i = 0; i < ENTRIES; i += 8) {
-		const uint64_t *e = &table[i];
+#define EMPTY_STEP 16u
 
-		if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) {
+/* Are entries first to end - 1, both multiples of EMPTY_STEP, all zero? */
+static bool entries_empty(const uint64_t *table, unsigned first, unsigned end)
+{
+	for (const uint64_t *e = &table[first]; e < &table[end]; e += EMPTY_STEP) {
+		if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7] | e[8] | e[9] | e[10] |
+		    e[11] | e[12] | e[13] | e[14] | e[15]) {
 			return false;
 		}
 	}
 	return true;
 }
 
-/* Free the tables on the way to `a` that are empty. */
-static void prune(struct nested *n, uint64_t a)
+/* Is the table empty? From index `i` on first: a range just cleared often has a neighbour above. */
+static bool table_empty(const uint64_t *table, unsigned i)
+{
+	i = ALIGN_DOWN(i, EMPTY_STEP);
+	return entries_empty(table, i, ENTRIES) && entries_empty(table, 0, i);
+}
+
+/*
+ * Free the tables on the way to `a` that are empty. Nothing to do if the
+ * lowest is `full`, which is known not to be. Returns the lowest that stays.
+ */
+static const uint64_t *prune(struct nested *n, uint64_t a, const uint64_t *full)
 {
 	uint64_t *path[LEVELS_MAX];
 	unsigned top = n->format.levels - 1;
@@ -299,62 +327,79 @@ static void prune(struct nested *n, uint64_t a)
 		}
 		path[--l] = table_of(n, entry);
 	}
-	for (; l < top && table_empty(path[l]); l++) {
+	while (path[l] != full && l < top && table_empty(path[l], level_index(a, l))) {
+		full = NULL; /* one entry less */
 		entry_write(&path[l + 1][level_index(a, l + 1)], 0);
-		table_give(n, path[l]);
+		table_give(n, path[l++]);
 	}
+	return path[l];
 }
 
 /* Clear entries of a lowest table from index `i` on, to its end or for `size` bytes. Returns the bytes. */
 static uint64_t clear_leaves(uint64_t *table, unsigned i, uint64_t size)
 {
-	unsigned first = i;
 	unsigned end = (unsigned)MIN(ENTRIES, i + (size >> PAGE_SHIFT));
 
-	for (; i < end; i++) {
-		entry_write(&table[i], 0);
+	write_run(&table[i], end - i, 0, 0);
+	return (end - i) * PAGE_SIZE;
+}
+
+/*
+ * Clear entries of a higher table from that of `at` on, to its end or as long
+ * as [at, end) covers them. The first goes in any case. Returns where it ends.
+ */
+static uint64_t clear_entries(struct nested *n, uint64_t *table, unsigned level, uint64_t at,
+			      uint64_t end)
+{
+	uint64_t size = level_size(level);
+	unsigned i = level_index(at, level);
+
+	at = ALIGN_DOWN(at, size);
+	do {
+		if (present(n, table[i])) {
+			entry_replace(n, &table[i], level, 0);
+		}
+		at += size;
+		i++;
+	} while (i < ENTRIES && at < end && end - at >= size);
+	return at;
+}
+
+/* Clear what one table has of [at, end), from `at` on. Returns where that ends. */
+static uint64_t unmap_run(struct nested *n, uint64_t at, uint64_t end, int *rc)
+{
+	uint64_t *table = n->root;
+
+	for (unsigned l = n->format.levels - 1; l > 0; l--) {
+		uint64_t *entry = &table[level_index(at, l)];
+		bool whole = (at & (level_size(l) - 1)) == 0 && end - at >= level_size(l);
+		uint64_t *child;
+
+		if (whole || !present(n, *entry)) {
+			return clear_entries(n, table, l, at, end);
+		}
+		child = entry_descend(n, entry, l);
+		if (!child) {
+			*rc = -ENOMEM;
+			return clear_entries(n, table, l, at, end);
+		}
+		table = child;
 	}
-	return (end - first) * PAGE_SIZE;
+	return at + clear_leaves(table, level_index(at, 0), end - at);
 }
 
 int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size)
 {
-	uint64_t at = gpa.v;
 	uint64_t end = gpa.v + size;
 	int rc = 0;
 
 	ASSERT(((gpa.v | size) & (PAGE_SIZE - 1)) == 0);
 	ASSERT(size <= tree_size(n) && gpa.v <= tree_size(n) - size);
-	while (at < end) {
-		uint64_t *table = n->root;
-		uint64_t next = at;
-
-		for (unsigned l = n->format.levels - 1; next == at; l--) {
-			uint64_t *entry = &table[level_index(at, l)];
-			uint64_t base = ALIGN_DOWN(at, level_size(l));
-			bool whole = base == at && end - at >= level_size(l);
-
-			if (l == 0) {
-				next = at + clear_leaves(table, level_index(at, 0), end - at);
-				break;
-			}
-			if (present(n, *entry) && !whole) {
-				table = entry_descend(n, entry, l);
-				if (table) {
-					continue;
-				}
-				rc = -ENOMEM;
-			}
-			if (present(n, *entry)) {
-				entry_replace(n, entry, l, 0);
-			}
-			next = base + level_size(l);
-		}
-		at = next;
+	for (uint64_t at = gpa.v; at < end;) {
+		at = unmap_run(n, at, end, &rc);
 	}
 	if (size) {
-		prune(n, gpa.v);
-		prune(n, end - 1);
+		(void)prune(n, gpa.v, prune(n, end - 1, NULL));
 	}
 	return rc;
 }

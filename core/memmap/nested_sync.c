@@ -35,52 +35,72 @@ static uint64_t reach(const struct nested *n, const struct memmap *m)
 	return MIN(m->limit, PAGE_SIZE << (9 * n->format.levels));
 }
 
-/* Does all of [start, end) have this kind? */
-static bool uniform(const struct nested *n, const struct memmap *m, uint64_t start, uint64_t end,
-		    enum kind kind)
-{
-	const struct mem_range *r = memmap_find(m, gpa(start));
+/* A stretch of one kind, and the ranges that hold its first and last byte. */
+struct run {
+	uint64_t start, end;
+	enum kind kind;
+	const struct mem_range *first, *last;
+};
 
-	if (!r || end > reach(n, m)) {
+/* Take the ranges before the run into it, as far down as `low`, if they are of its kind. */
+static bool grow_down(struct run *run, uint64_t low)
+{
+	const struct mem_range *r = run->first;
+
+	while (r->start.v > low && kind_of(r - 1) == run->kind) {
+		r--;
+	}
+	if (r->start.v > low) {
 		return false;
 	}
-	for (; r->end.v < end; r++) {
-		if (kind_of(r) != kind) {
-			return false;
-		}
-	}
-	return kind_of(r) == kind;
+	run->first = r;
+	run->start = low;
+	return true;
 }
 
-/* Widen [*start, *end), of this kind, over the superpages of `size` at its ends. */
-static void widen(const struct nested *n, const struct memmap *m, uint64_t size, enum kind kind,
-		  uint64_t *start, uint64_t *end)
+static bool grow_up(struct run *run, uint64_t high)
 {
-	uint64_t low = ALIGN_DOWN(*start, size);
-	uint64_t high = ALIGN_UP(*end, size);
+	const struct mem_range *r = run->last;
 
-	if (low < *start && uniform(n, m, low, MIN(low + size, *start), kind) &&
-	    (low + size <= *end || uniform(n, m, *end, low + size, kind))) {
-		*start = low;
-		*end = MAX(*end, low + size);
+	while (r->end.v < high && kind_of(r + 1) == run->kind) {
+		r++;
 	}
-	if (high > *end && high - size >= *start && uniform(n, m, high - size, high, kind)) {
-		*end = high;
+	if (r->end.v < high) {
+		return false;
+	}
+	run->last = r;
+	run->end = high;
+	return true;
+}
+
+/* Widen the run over the superpages of `size` at its ends, each if all of it is of the run's kind. */
+static void widen(struct run *run, uint64_t size, uint64_t limit)
+{
+	uint64_t low = ALIGN_DOWN(run->start, size);
+	uint64_t high = ALIGN_UP(run->end, size);
+	struct run down = *run;
+
+	/* A superpage that begins before the run may also end behind it. */
+	if (low < run->start && low + size <= limit && grow_down(&down, low) &&
+	    (low + size <= run->end || grow_up(&down, low + size))) {
+		*run = down;
+	}
+	if (high > run->end && high <= limit && high - size >= run->start) {
+		(void)grow_up(run, high);
 	}
 }
 
-static int sync_run(struct nested *n, const struct memmap *m, uint64_t start, uint64_t end,
-		    enum kind kind)
+static int sync_run(struct nested *n, struct run *run, uint64_t limit)
 {
-	if (kind == KIND_NONE) {
-		return nested_unmap(n, gpa(start), end - start);
+	if (run->kind == KIND_NONE) {
+		return nested_unmap(n, gpa(run->start), run->end - run->start);
 	}
-	widen(n, m, 2 * MIB, kind, &start, &end);
+	widen(run, 2 * MIB, limit);
 	if (n->format.has_1g) {
-		widen(n, m, GIB, kind, &start, &end);
+		widen(run, GIB, limit);
 	}
-	return nested_map(n, gpa(start), hpa(start), end - start,
-			  kind == KIND_WB ? NESTED_WB : NESTED_UC, true, NULL);
+	return nested_map(n, gpa(run->start), hpa(run->start), run->end - run->start,
+			  run->kind == KIND_WB ? NESTED_WB : NESTED_UC, true, NULL);
 }
 
 int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end)
@@ -92,22 +112,21 @@ int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end
 	int result = 0;
 
 	while (at < stop) {
-		enum kind kind = kind_of(r);
-		uint64_t run = at;
+		struct run run = {.start = at, .kind = kind_of(r), .first = r};
 		int rc;
 
 		/* The array covers the address space up to the limit, so r stays inside it. */
-		while (at < stop && kind_of(r) == kind) {
-			at = MIN(stop, r->end.v);
+		while (r->end.v < stop && kind_of(r + 1) == run.kind) {
 			r++;
-			if (at == limit) {
-				break;
-			}
 		}
-		rc = sync_run(n, m, run, at, kind);
+		run.last = r;
+		run.end = MIN(stop, r->end.v);
+		at = run.end;
+		rc = sync_run(n, &run, limit);
 		if (rc) {
 			result = rc;
 		}
+		r++;
 	}
 	return result;
 }

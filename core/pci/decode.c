@@ -23,6 +23,12 @@ static unsigned piece(uint64_t offset, unsigned left)
 	return (offset & 1) == 0 && left >= 2 ? 2 : 1;
 }
 
+/* Is it one piece, as nearly all accesses are? */
+static bool is_whole(uint64_t offset, unsigned len)
+{
+	return len <= 4 && (offset & (len - 1)) == 0;
+}
+
 static uint32_t access_read(struct pci_root *root, sbdf_t sbdf, unsigned reg, unsigned len)
 {
 	struct pci_access a = {.sbdf = sbdf, .reg = (uint16_t)reg, .len = (uint8_t)len};
@@ -88,7 +94,7 @@ static void port_write_piece(struct pci_root *root, uint16_t port, unsigned len,
 	}
 }
 
-static uint32_t port_read(void *ctx, uint16_t port, unsigned len)
+static COLD uint32_t port_read_pieces(void *ctx, uint16_t port, unsigned len)
 {
 	uint32_t value = 0;
 
@@ -99,11 +105,26 @@ static uint32_t port_read(void *ctx, uint16_t port, unsigned len)
 	return value;
 }
 
-static void port_write(void *ctx, uint16_t port, unsigned len, uint32_t value)
+static uint32_t port_read(void *ctx, uint16_t port, unsigned len)
+{
+	return is_whole(port, len) ? port_read_piece(ctx, port, len)
+				   : port_read_pieces(ctx, port, len);
+}
+
+static COLD void port_write_pieces(void *ctx, uint16_t port, unsigned len, uint32_t value)
 {
 	for (unsigned at = 0, n; at < len; at += n) {
 		n = piece(port + at, len - at);
 		port_write_piece(ctx, (uint16_t)(port + at), n, value >> (8 * at));
+	}
+}
+
+static void port_write(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	if (is_whole(port, len)) {
+		port_write_piece(ctx, port, len, value);
+	} else {
+		port_write_pieces(ctx, port, len, value);
 	}
 }
 
@@ -117,15 +138,11 @@ const struct port_ops pci_port_ops = {
 
 static sbdf_t ecam_sbdf(const struct pci_ecam *ecam, uint64_t offset)
 {
-	uint32_t first = (uint32_t)ecam->window.segment << 16 | (uint32_t)ecam->window.bus_first
-									<< 8;
-
-	return (sbdf_t){first + (uint32_t)(offset >> PCI_ECAM_DEVFN_SHIFT)};
+	return (sbdf_t){ecam->first.v + (uint32_t)(offset >> PCI_ECAM_DEVFN_SHIFT)};
 }
 
-static uint64_t ecam_read(void *ctx, uint64_t offset, unsigned len)
+static COLD uint64_t ecam_read_pieces(const struct pci_ecam *ecam, uint64_t offset, unsigned len)
 {
-	const struct pci_ecam *ecam = ctx;
 	uint64_t value = 0;
 
 	for (unsigned at = 0, n; at < len; at += n) {
@@ -139,16 +156,36 @@ static uint64_t ecam_read(void *ctx, uint64_t offset, unsigned len)
 	return value;
 }
 
-static void ecam_write(void *ctx, uint64_t offset, unsigned len, uint64_t value)
+static uint64_t ecam_read(void *ctx, uint64_t offset, unsigned len)
 {
 	const struct pci_ecam *ecam = ctx;
 
+	return is_whole(offset, len) ? access_read(ecam->root, ecam_sbdf(ecam, offset),
+						   offset & (PCI_CONFIG_EXT_SIZE - 1), len)
+				     : ecam_read_pieces(ecam, offset, len);
+}
+
+static COLD void ecam_write_pieces(const struct pci_ecam *ecam, uint64_t offset, unsigned len,
+				   uint64_t value)
+{
 	for (unsigned at = 0, n; at < len; at += n) {
 		uint64_t where = offset + at;
 
 		n = piece(where, len - at);
 		access_write(ecam->root, ecam_sbdf(ecam, where), where & (PCI_CONFIG_EXT_SIZE - 1),
 			     n, (uint32_t)(value >> (8 * at)));
+	}
+}
+
+static void ecam_write(void *ctx, uint64_t offset, unsigned len, uint64_t value)
+{
+	const struct pci_ecam *ecam = ctx;
+
+	if (is_whole(offset, len)) {
+		access_write(ecam->root, ecam_sbdf(ecam, offset),
+			     offset & (PCI_CONFIG_EXT_SIZE - 1), len, (uint32_t)value);
+	} else {
+		ecam_write_pieces(ecam, offset, len, value);
 	}
 }
 

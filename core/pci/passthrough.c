@@ -31,15 +31,21 @@ static const struct pci_concern *concern_of(const struct pci_function *f, unsign
 	return &pci_concerns[reg < PCI_CONFIG_SIZE ? f->concern[reg / 4] : CONCERN_PLAIN];
 }
 
+/* It may have been reset since the last access. */
+static COLD void look_again(struct pci_function *f)
+{
+	lock_acquire(&f->root->domain->pci_lock);
+	reset_look(f);
+	lock_release(&f->root->domain->pci_lock);
+}
+
 static enum verdict passthrough_read(void *ctx, struct pci_access *a)
 {
 	struct pci_function *f = ctx;
 	const struct pci_concern *concern = concern_of(f, a->reg);
 
 	if (__atomic_load_n(&f->stale, __ATOMIC_RELAXED)) {
-		lock_acquire(&f->root->domain->pci_lock);
-		reset_look(f);
-		lock_release(&f->root->domain->pci_lock);
+		look_again(f);
 	}
 	return concern->read ? concern->read(f, a) : VERDICT_PERFORM;
 }

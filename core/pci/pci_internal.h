@@ -177,6 +177,7 @@ struct pci_segment {
 
 struct pci_ecam {
 	struct pci_root *root;
+	sbdf_t first; /* the function whose registers the window begins with */
 	struct pci_window window;
 };
 

@@ -223,7 +223,7 @@ static enum verdict root_write(struct pci_root *root, struct pci_access *a, stru
 	return verdict;
 }
 
-enum verdict pci_access(struct pci_root *root, struct pci_access *a)
+static COLD enum verdict access_recorded(struct pci_root *root, struct pci_access *a)
 {
 	struct pci_access asked = *a;
 	struct pci_effects effects;
@@ -231,10 +231,22 @@ enum verdict pci_access(struct pci_root *root, struct pci_access *a)
 
 	effects.count = 0;
 	verdict = a->write ? root_write(root, a, &effects) : root_read(root, a);
-	if (record_on) {
-		record_config(root->domain, &asked, verdict, a->value, &effects);
-	}
+	record_config(root->domain, &asked, verdict, a->value, &effects);
 	return verdict;
+}
+
+enum verdict pci_access(struct pci_root *root, struct pci_access *a)
+{
+	struct pci_effects effects;
+
+	if (record_on) {
+		return access_recorded(root, a);
+	}
+	if (!a->write) {
+		return root_read(root, a);
+	}
+	effects.count = 0;
+	return root_write(root, a, &effects);
 }
 
 /* ---- creation ---- */
@@ -316,6 +328,7 @@ static int root_add_window(struct pci_root *root, const struct pci_window *w)
 		}
 		ecam->root = root;
 		ecam->window = *w;
+		ecam->first = sbdf_make(w->segment, w->bus_first, 0, 0);
 		if (ioreq_claim_mmio(root->domain, gpa(first), size, &pci_ecam_ops, ecam)) {
 			fault = "not free in the memory map";
 		}

@@ -44,6 +44,7 @@ struct domain {
 	struct lock mem_lock;   /* memmap changes and nested tables */
 	struct lock irq_lock;   /* IO-APICs, interrupt sources */
 	struct memmap memmap;   /* mem_lock for changes */
+	uint32_t mmio_hint[IOREQ_HINTS]; /* ioreq's, without a lock */
 	struct port_map ports;  /* changed at creation only */
 	struct vioapics ioapics; /* irq_lock */
 	struct pci_root *pci;   /* pci_lock */

@@ -111,6 +111,12 @@ enum insn_status insn_decode_cached(struct insn_cache *cache,
 				    unsigned int mode,
 				    const struct insn **out);
 
+/* Does the operand's address depend on a segment's base? */
+static inline bool insn_needs_segment(const struct insn *insn)
+{
+	return insn->mode != 64 || insn->segment >= INSN_FS;
+}
+
 /*
  * The linear address of the memory operand. gpr[] is in hardware order (rax,
  * rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8...), rip is the address of this

@@ -9,6 +9,9 @@
 
 #include <taproot/memmap.h>
 
+/* Where accesses to trapped pages found their range last: indices in the memmap, by page. */
+#define IOREQ_HINTS 16
+
 /* What becomes of an access. */
 enum verdict {
 	VERDICT_DONE,    /* answered; for reads the value is there */
@@ -35,8 +38,9 @@ struct port_claim {
 
 /* Port claims of a domain, sorted. */
 struct port_map {
-	struct port_claim claim[PORT_CLAIMS_MAX];
+	struct port_claim claim[PORT_CLAIMS_MAX]; /* ops is NULL from `count` on */
 	unsigned count;
+	uint32_t hint; /* index of the claim of the last access */
 };
 
 /* -EBUSY when a port is claimed already (named in the log), -ENOSPC, -EINVAL. Sets the trap. */

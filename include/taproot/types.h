@@ -93,6 +93,8 @@ static inline unsigned sbdf_function(sbdf_t s)
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define NORETURN __attribute__((noreturn))
+/* Seldom called: kept out of its callers, so that they need few registers and little stack. */
+#define COLD __attribute__((noinline, cold))
 
 /* All ones of an access of `len` bytes (1, 2, 4 or 8): what a master abort reads. */
 static inline uint64_t ones(unsigned len)

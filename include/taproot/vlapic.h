@@ -77,8 +77,22 @@ int vlapic_pending_below_tpr(struct vlapic *l);
 void vlapic_take(struct vlapic *l, unsigned vector);
 
 /* CR8 view of the task priority. */
-unsigned vlapic_tpr_class(const struct vlapic *l);
-void vlapic_set_tpr_class(struct vlapic *l, unsigned cr8);
+static inline unsigned vlapic_tpr_class(const struct vlapic *l)
+{
+	return l->tpr >> 4;
+}
+
+static inline void vlapic_set_tpr_class(struct vlapic *l, unsigned cr8)
+{
+	__atomic_store_n(&l->tpr, (cr8 & 0xf) << 4, __ATOMIC_RELAXED);
+}
+
+/* Not zero: an NMI or an interrupt, of whatever priority, waits for the vCPU. */
+static inline uint32_t vlapic_events(const struct vlapic *l)
+{
+	return __atomic_load_n(&l->irr_words, __ATOMIC_RELAXED) |
+	       __atomic_load_n(&l->nmi_pending, __ATOMIC_RELAXED);
+}
 
 /* Enabled by IA32_APIC_BASE and by software: takes fixed interrupts. */
 bool vlapic_enabled(const struct vlapic *l);
