@@ -10,6 +10,30 @@
 
 #define HYPERVISOR_LEAF 0x40000000u
 
+#define BIT(n) (1u << (n))
+
+/*
+ * Leaves that grow are lists of what is carried, each bit because it needs
+ * nothing of us, or because its MSR or control bit is the guest's (msr.c).
+ */
+
+/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, AVX-512, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB, SHA. */
+#define LEAF7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(13) | \
+		   BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(24) | \
+		   BIT(28) | BIT(29) | BIT(30) | BIT(31))
+/* AVX-512 VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID, MOVDIRI, MOVDIR64B. */
+#define LEAF7_ECX (BIT(1) | BIT(2) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | \
+		   BIT(22) | BIT(27) | BIT(28))
+/* Fast short REP MOV, AVX-512 VP2INTERSECT, MD_CLEAR, SERIALIZE, FP16; SPEC_CTRL: IBRS, STIBP, SSBD. */
+#define LEAF7_EDX (BIT(4) | BIT(8) | BIT(10) | BIT(14) | BIT(23) | BIT(26) | BIT(27) | BIT(31))
+/* x87, SSE, AVX, MPX, AVX-512: the components that hvm_xsetbv() accepts. */
+#define XCR0_CARRIED 0xffu
+/* CLZERO, XSAVEERPTR, WBNOINVD; PRED_CMD: IBPB; SPEC_CTRL: IBRS, STIBP, their "always on", SSBD, PSFD; BTC_NO, IBPB_RET. */
+#define LEAF8_EBX (BIT(0) | BIT(2) | BIT(9) | BIT(12) | BIT(14) | BIT(15) | BIT(16) | BIT(17) | BIT(18) | \
+		   BIT(19) | BIT(24) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
+/* No nested data breakpoints, LFENCE serializes, null selector clears base; PRED_CMD: SBPB; IBPB_BRTYPE, SRSO_NO. */
+#define LEAF21_EAX (BIT(0) | BIT(2) | BIT(6) | BIT(27) | BIT(28) | BIT(29))
+
 /* One register of a leaf: bits to clear, then bits to set. */
 struct mask {
 	uint32_t leaf;
@@ -28,10 +52,9 @@ static const struct mask masks[] = {
 	 {0, 0, 1u << 24 | 1u << 31, 0}},
 	{5, 1, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
 	{6, 1, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
-	/* TSC_ADJUST, SGX, RTM/HLE kept out; LA57, PKU, waitpkg, shadow stacks off. */
-	{7, 0, {0, 1u << 1 | 1u << 2, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 30,
-		1u << 18 | 1u << 19 | 1u << 20 | 1u << 30}, {0}},
+	{7, 0, {0, ~LEAF7_EBX, ~LEAF7_ECX, ~LEAF7_EDX}, {0}},
 	{0xa, 1, {ALL, ALL, ALL, ALL}, {0}},            /* performance counters */
+	{0xd, 0, {~XCR0_CARRIED, 0, 0, ALL}, {0}},
 	{0xf, 1, {ALL, ALL, ALL, ALL}, {0}},            /* platform QoS */
 	{0x10, 1, {ALL, ALL, ALL, ALL}, {0}},
 	{0x12, 1, {ALL, ALL, ALL, ALL}, {0}},           /* SGX */
@@ -40,12 +63,13 @@ static const struct mask masks[] = {
 	{0x80000001u, 1, {0, 0, 1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 |
 			1u << 24 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29, 0}, {0}},
 	{0x80000007u, 1, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
-	{0x80000008u, 1, {0, 1u << 4, 0, 0}, {0}},          /* RDPRU */
+	{0x80000008u, 1, {0, ~LEAF8_EBX, 0, 0}, {0}},
 	{0x8000000au, 1, {ALL, ALL, ALL, ALL}, {0}},        /* SVM */
 	{0x8000001bu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* IBS */
 	{0x8000001cu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* LWP */
 	{0x8000001fu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* memory encryption */
 	{0x80000020u, 1, {ALL, ALL, ALL, ALL}, {0}},
+	{0x80000021u, 1, {~LEAF21_EAX, ALL, ALL, ALL}, {0}},
 	{0x80000022u, 1, {ALL, ALL, ALL, ALL}, {0}},
 };
 
@@ -99,6 +123,9 @@ static void patch_topology(const struct vcpu *v, uint32_t leaf, struct cpuid *ou
 	case 0x1f:
 		out->edx = v->lapic.id;
 		break;
+	case 0x80000008u:
+		out->eax = (out->eax & ~0xffu) | hvm_phys_bits();
+		break;
 	case 0x8000001eu:
 		out->eax = v->lapic.id;
 		break;
@@ -128,7 +155,7 @@ static uint64_t xcr0_allowed(void)
 {
 	struct cpuid r = cpuid(0xd, 0);
 
-	return ((uint64_t)r.edx << 32 | r.eax) & 0xff;
+	return r.eax & XCR0_CARRIED;
 }
 
 bool hvm_xsetbv(uint64_t value)

@@ -116,19 +116,29 @@ static void add_ioapics(struct domain *d, const struct acpi_madt *madt)
 	}
 }
 
+static struct pci_window ecam_window(const struct acpi_ecam *e)
+{
+	return (struct pci_window){
+		.segment = e->segment,
+		.bus_first = e->bus_first,
+		.bus_last = e->bus_last,
+		.bus0 = e->bus0,
+	};
+}
+
 static void add_root_complex(struct domain *d, const struct acpi_mcfg *mcfg)
 {
 	static struct pci_window window[ACPI_ECAMS_MAX];
 
 	for (unsigned i = 0; i < mcfg->count; i++) {
-		window[i] = (struct pci_window){
-			.segment = mcfg->ecam[i].segment,
-			.bus_first = mcfg->ecam[i].bus_first,
-			.bus_last = mcfg->ecam[i].bus_last,
-			.bus0 = mcfg->ecam[i].bus0,
-		};
+		window[i] = ecam_window(&mcfg->ecam[i]);
 	}
 	must(pci_root_create(d, window, mcfg->count), "the PCI root complex");
+	for (unsigned i = 0; i < mcfg->refused_count; i++) {
+		struct pci_window refused = ecam_window(&mcfg->refused[i]);
+
+		pci_deny_window(d, &refused);
+	}
 }
 
 /* Where ISA interrupt `irq` is wired, by the MADT's overrides (ACPI 6.5 5.2.12.5). */
@@ -245,7 +255,7 @@ static void map_memory(struct domain *d)
 
 struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi)
 {
-	struct domain *d = domain_create(0, true, 1ull << cpu_features.phys_bits, MEMMAP_RANGES);
+	struct domain *d = domain_create(0, true, 1ull << hvm_phys_bits(), MEMMAP_RANGES);
 	struct hvm_start start;
 
 	if (!d) {
@@ -253,7 +263,8 @@ struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *a
 	}
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
-	must(domain_add_vcpu(d, lapic_id(), arch_cpu_this(), false), "no memory for a vCPU");
+	must(domain_add_vcpu(d, pcpus[options.dom0_cpu]->apic_id, options.dom0_cpu, false),
+	     "no memory for a vCPU");
 	load_kernel(d, info, acpi, &start);
 	map_memory(d);
 	build_platform(d, acpi);

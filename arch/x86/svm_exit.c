@@ -66,8 +66,8 @@ static void exit_vintr(struct vcpu *v, struct vmcb *b)
 
 static void exit_iret(struct vcpu *v, struct vmcb *b)
 {
-	/* The IRET itself runs at the next entry; NMIs may come after it. */
-	v->arch->nmi_masked = false;
+	v->arch->nmi_iret = true;
+	v->arch->nmi_iret_rip = v->arch->rip;
 	b->icpt_misc1 &= ~ICPT_IRET;
 }
 
@@ -217,8 +217,9 @@ void svm_exit_other(struct vcpu *v, struct vmcb *b)
 	uint64_t code = b->exitcode;
 
 	v->arch->exits[CAUSE_OTHER]++;
-	if (code == VMEXIT_EXCP0 + 18) {
-		/* The machine check itself is taken by the host after STGI. */
+	if (code == VMEXIT_EXCP0 + EXC_MC) {
+		/* An intercepted machine check is not pending any more: to our own handler with it. */
+		__asm__ volatile("int %0" : : "i"(EXC_MC));
 		return;
 	}
 	if (code == UINT64_MAX) {
