@@ -3,14 +3,13 @@
  * Who is attached to what. At boot every function of the machine is attached
  * to the hardware domain's table, or to one with its reserved regions, under
  * every id that its requests may carry; a function that appears later at its
- * admission. A function in reset, and a requester that stormed with faults,
- * is attached to the empty table.
+ * admission. A function in reset, one that is gone, and a requester that
+ * stormed with faults, is attached to the empty table.
  *
  * A conventional bus shares one id between its devices, so there a device in
  * reset is not held, and a storm takes all of them.
  *
- * Deliberately not supported: more than one domain with devices; taking back
- * the attachment of a function that was unplugged (its slot may get another).
+ * Deliberately not supported: more than one domain with devices.
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>
@@ -143,6 +142,7 @@ void iommu_device_add(struct domain *d, sbdf_t device)
 	if (!iommu.table_count || !d->hardware) {
 		return;
 	}
+	remap_forget_device();
 	count = requester_aliases(device, alias);
 	lock_acquire(&iommu.lock);
 	for (unsigned i = 0; i < count; i++) {

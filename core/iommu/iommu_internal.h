@@ -39,8 +39,9 @@ int table_sync(struct iommu_table *t, gpa_t start, gpa_t end) MUST_CHECK;
 /* iommu.c: attach `requester` to the empty table and report nothing of it any more. */
 void iommu_quarantine(sbdf_t requester);
 
-/* remap.c: entries in use. */
+/* remap.c: entries in use; buses may have other numbers now. */
 unsigned remap_used(void);
+void remap_forget_device(void);
 
 /* rmrr.c: reserved regions that are meant for this requester. */
 uint64_t rmrr_regions_of(sbdf_t requester);

@@ -60,6 +60,13 @@ unsigned remap_used(void)
 	return remap.used_count;
 }
 
+void remap_forget_device(void)
+{
+	lock_acquire(&remap.lock);
+	remap.last = SBDF_NONE;
+	lock_release(&remap.lock);
+}
+
 static int entry_alloc(void)
 {
 	int found = -ENOSPC;

@@ -7,7 +7,10 @@
  * message that goes to another processor moves the source there: masked by
  * us, programmed, opened again; the old vector stays ours until the next
  * interrupt, because one may still be on its way to it (as in Linux and Xen:
- * PCI 3.0 6.8.3.5 leaves in-flight messages to software).
+ * PCI 3.0 6.8.3.5 leaves in-flight messages to software). A message without a
+ * mask bit keeps its vector, so that there is no moment with half of a new
+ * one; when the vector is taken over there it stays where it is, which costs
+ * an interrupt between processors and nothing else.
  *
  * Where interrupts are remapped (iommu.h) a message moves by its entry: nothing
  * is masked, the device is not touched.
@@ -68,10 +71,25 @@ static int irq_source_program(struct irq_source *src)
 	return MIN(rc, 0);
 }
 
-/* Bind to a vector on `cpu`, or move there. The source is masked, or moves in its remapping entry. */
+/* A vector on `cpu`: for a source that cannot be masked, and has no remapping entry, the one it
+ * has. */
+static int irq_source_vector(struct irq_source *src, unsigned cpu)
+{
+	if (!src->bound || !src->same_vector || remap_in_place(src)) {
+		return arch_vector_alloc(cpu, src);
+	}
+	if (src->old_bound && src->old_cpu == cpu && src->old_vector == src->vector) {
+		src->old_bound = false; /* back to where it came from */
+		return src->vector;
+	}
+	return arch_vector_alloc_at(cpu, src->vector, src);
+}
+
+/* Bind to a vector on `cpu`, or move there. The source is masked, or moves in its remapping entry.
+ */
 static bool irq_source_bind(struct irq_source *src, unsigned cpu)
 {
-	int vector = arch_vector_alloc(cpu, src);
+	int vector = irq_source_vector(src, cpu);
 
 	if (vector < 0) {
 		log_guest("irq: no vector left on cpu %u for a source (kind %u, index %u): %s", cpu,

@@ -32,13 +32,18 @@ bool pci_function_at(const struct pci_root *root, unsigned index, sbdf_t *sbdf)
 
 void pci_root_stats(const struct pci_root *root, struct pci_root_stats *stats)
 {
+	uint32_t entries = 0;
+
+	for (unsigned i = 0; i < PCI_SPARE_BLOCKS; i++) {
+		entries += root->spare_block[i].count;
+	}
 	*stats = (struct pci_root_stats){
 		.functions = root->function_count,
 		.refused = root->refused_count,
 		.bars_mapped = root->mapped_count,
 		.bars_pending = root->pending_count,
 		.spare_functions = root->spare_function_count,
-		.spare_entries = root->spare_entry_count,
+		.spare_entries = entries,
 	};
 }
 

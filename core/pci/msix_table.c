@@ -127,6 +127,7 @@ static uint64_t region_read(void *ctx, uint64_t offset, unsigned len)
 	uint64_t value = 0;
 
 	lock_acquire(lock);
+	reset_look(r->function);
 	for (unsigned at = 0, n; at < len; at += n) {
 		n = piece(offset + at, len - at);
 		value |= region_read_piece(r, offset + at, n) << (8 * at);
@@ -141,6 +142,7 @@ static void region_write(void *ctx, uint64_t offset, unsigned len, uint64_t valu
 	struct lock *lock = &r->function->root->domain->pci_lock;
 
 	lock_acquire(lock);
+	reset_look(r->function);
 	for (unsigned at = 0, n; at < len; at += n) {
 		n = piece(offset + at, len - at);
 		region_write_piece(r, offset + at, n, value >> (8 * at) & ones(n));
