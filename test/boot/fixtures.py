@@ -65,6 +65,16 @@ def dmar_other():
 	return dmar((0x60000000, 0x6000ffff, 0, 1, 0))
 
 
+def acpi_table():
+	"""A table that no firmware has, for GRUB's acpi command (ACPI 6.5 5.2.6)."""
+	data = bytearray(b"TAPT" + struct.pack("<IBB6s8sI4sI4s", 40, 1, 0, b"TAPROT",
+					       b"TAPROOT ", 1, b"TAPR", 1, b"test"))
+	data[9] = -sum(data) & 0xff
+	path = folder() / "tapt.aml"
+	path.write_bytes(data)
+	return [("/boot/tapt.aml", path)]
+
+
 def no_modules():
 	return []
 
