@@ -9,44 +9,48 @@
 #include "hvm.h"
 
 #define HYPERVISOR_LEAF 0x40000000u
+#define EXTENDED_LEAF   0x80000000u
 
 /* One register of a leaf: bits to clear, then bits to set. */
 struct mask {
-	uint32_t leaf;
-	uint8_t subleaf_any; /* 1: every subleaf, 0: subleaf 0 */
+	bool subleaf_any;    /* every subleaf, otherwise subleaf 0 */
 	uint32_t clear[4];   /* eax, ebx, ecx, edx */
 	uint32_t set[4];
 };
 
 #define ALL 0xffffffffu
 
-/* Sorted by leaf. */
-static const struct mask masks[] = {
+/* By leaf; those without an entry pass as they are. */
+static const struct mask basic_masks[] = {
 	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4), ACPI thermal off; TSC deadline, hypervisor on. */
-	{1, 1, {0, 0, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 |
+	[0x1] = {true, {0, 0, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 |
 			1u << 21 | 1u << 27, 1u << 22},
 	 {0, 0, 1u << 24 | 1u << 31, 0}},
-	{5, 1, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
-	{6, 1, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
+	[0x5] = {true, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
+	[0x6] = {true, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
 	/* TSC_ADJUST, SGX, RTM/HLE kept out; LA57, PKU, waitpkg, shadow stacks off. */
-	{7, 0, {0, 1u << 1 | 1u << 2, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 30,
+	[0x7] = {false, {0, 1u << 1 | 1u << 2, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 30,
 		1u << 18 | 1u << 19 | 1u << 20 | 1u << 30}, {0}},
-	{0xa, 1, {ALL, ALL, ALL, ALL}, {0}},            /* performance counters */
-	{0xf, 1, {ALL, ALL, ALL, ALL}, {0}},            /* platform QoS */
-	{0x10, 1, {ALL, ALL, ALL, ALL}, {0}},
-	{0x12, 1, {ALL, ALL, ALL, ALL}, {0}},           /* SGX */
-	{0x14, 1, {ALL, ALL, ALL, ALL}, {0}},           /* processor trace */
+	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}},            /* performance counters */
+	[0xf] = {true, {ALL, ALL, ALL, ALL}, {0}},            /* platform QoS */
+	[0x10] = {true, {ALL, ALL, ALL, ALL}, {0}},
+	[0x12] = {true, {ALL, ALL, ALL, ALL}, {0}},           /* SGX */
+	[0x14] = {true, {ALL, ALL, ALL, ALL}, {0}},           /* processor trace */
+};
+
+/* By leaf, from 80000000h on. */
+static const struct mask extended_masks[] = {
 	/* SVM, SKINIT, IBS, WDT, LWP, performance counters, MWAITX off. */
-	{0x80000001u, 1, {0, 0, 1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 |
+	[0x1] = {true, {0, 0, 1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 |
 			1u << 24 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29, 0}, {0}},
-	{0x80000007u, 1, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
-	{0x80000008u, 1, {0, 1u << 4, 0, 0}, {0}},          /* RDPRU */
-	{0x8000000au, 1, {ALL, ALL, ALL, ALL}, {0}},        /* SVM */
-	{0x8000001bu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* IBS */
-	{0x8000001cu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* LWP */
-	{0x8000001fu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* memory encryption */
-	{0x80000020u, 1, {ALL, ALL, ALL, ALL}, {0}},
-	{0x80000022u, 1, {ALL, ALL, ALL, ALL}, {0}},
+	[0x7] = {true, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
+	[0x8] = {true, {0, 1u << 4, 0, 0}, {0}},          /* RDPRU */
+	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* SVM */
+	[0x1b] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* IBS */
+	[0x1c] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* LWP */
+	[0x1f] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* memory encryption */
+	[0x20] = {true, {ALL, ALL, ALL, ALL}, {0}},
+	[0x22] = {true, {ALL, ALL, ALL, ALL}, {0}},
 };
 
 static void apply_mask(const struct mask *m, struct cpuid *r)
@@ -57,18 +61,13 @@ static void apply_mask(const struct mask *m, struct cpuid *r)
 	r->edx = (r->edx & ~m->clear[3]) | m->set[3];
 }
 
-/* The table is sorted by leaf. */
 static const struct mask *find_mask(uint32_t leaf)
 {
-	unsigned low = 0, size = ARRAY_SIZE(masks);
-
-	while (size > 1) {
-		unsigned half = size / 2;
-
-		low = masks[low + half].leaf <= leaf ? low + half : low;
-		size -= half;
+	if (leaf < ARRAY_SIZE(basic_masks)) {
+		return &basic_masks[leaf];
 	}
-	return masks[low].leaf == leaf ? &masks[low] : NULL;
+	leaf -= EXTENDED_LEAF;
+	return leaf < ARRAY_SIZE(extended_masks) ? &extended_masks[leaf] : NULL;
 }
 
 static void hypervisor_leaf(uint32_t leaf, struct cpuid *out)

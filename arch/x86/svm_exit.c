@@ -117,6 +117,12 @@ static void exit_msr(struct vcpu *v, struct vmcb *b)
 	}
 }
 
+static COLD void exit_string_io(struct vcpu *v, uint16_t port)
+{
+	log_guest("d%u: string I/O on trapped port 0x%x: no effect (doc/caveats.md)", v->domain->id,
+		  port);
+}
+
 static void exit_io(struct vcpu *v, struct vmcb *b)
 {
 	uint32_t info = (uint32_t)b->exitinfo1;
@@ -125,9 +131,11 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	uint64_t *rax = &v->arch->gpr[REG_RAX];
 
 	v->arch->exits[CAUSE_PORT]++;
-	if (info & IOIO_STRING) {
-		log_guest("d%u: string I/O on trapped port 0x%x: no effect (doc/caveats.md)",
-			  v->domain->id, port);
+	/* EXITINFO2 is the next instruction's address on every SVM processor (APMv2 15.10.2). */
+	v->arch->rip = b->exitinfo2;
+	b->int_state &= ~1ull;
+	if (__builtin_expect(info & IOIO_STRING, 0)) {
+		exit_string_io(v, port);
 	} else if (info & IOIO_IN) {
 		uint32_t value = ioreq_port_read(v->domain, port, len);
 
@@ -136,9 +144,6 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	} else {
 		ioreq_port_write(v->domain, port, len, (uint32_t)(*rax & ones(len)));
 	}
-	/* EXITINFO2 is the next instruction's address on every SVM processor (APMv2 15.10.2). */
-	v->arch->rip = b->exitinfo2;
-	b->int_state &= ~1ull;
 }
 
 static void exit_xsetbv(struct vcpu *v, struct vmcb *b)

@@ -16,7 +16,7 @@ static unsigned piece(uint64_t offset, unsigned left)
 {
 	unsigned n = 8;
 
-	while (n > left || offset % n) {
+	while (n > left || (offset & (n - 1))) {
 		n /= 2;
 	}
 	return n;
@@ -127,6 +127,11 @@ static uint64_t region_read(void *ctx, uint64_t offset, unsigned len)
 	uint64_t value = 0;
 
 	lock_acquire(lock);
+	if ((offset & (len - 1)) == 0) {
+		value = region_read_piece(r, offset, len);
+		lock_release(lock);
+		return value;
+	}
 	for (unsigned at = 0, n; at < len; at += n) {
 		n = piece(offset + at, len - at);
 		value |= region_read_piece(r, offset + at, n) << (8 * at);
@@ -141,6 +146,11 @@ static void region_write(void *ctx, uint64_t offset, unsigned len, uint64_t valu
 	struct lock *lock = &r->function->root->domain->pci_lock;
 
 	lock_acquire(lock);
+	if ((offset & (len - 1)) == 0) {
+		region_write_piece(r, offset, len, value & ones(len));
+		lock_release(lock);
+		return;
+	}
 	for (unsigned at = 0, n; at < len; at += n) {
 		n = piece(offset + at, len - at);
 		region_write_piece(r, offset + at, n, value >> (8 * at) & ones(n));
