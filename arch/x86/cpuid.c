@@ -11,10 +11,10 @@
 #define HYPERVISOR_LEAF 0x40000000u
 #define EXTENDED_LEAF   0x80000000u
 
-/* One register of a leaf: bits to clear, then bits to set. */
+/* What of a leaf is changed: bits to clear, then bits to set. */
 struct mask {
-	bool subleaf_any;    /* every subleaf, otherwise subleaf 0 */
-	uint32_t clear[4];   /* eax, ebx, ecx, edx */
+	bool subleaf_any;  /* every subleaf, otherwise subleaf 0 */
+	uint32_t clear[4]; /* eax, ebx, ecx, edx */
 	uint32_t set[4];
 };
 

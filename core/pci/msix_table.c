@@ -120,24 +120,43 @@ static void region_write_piece(struct msix_region *r, uint64_t offset, unsigned 
 	}
 }
 
-static uint64_t region_read(void *ctx, uint64_t offset, unsigned len)
+/* Is it one piece, as it should be (6.8.2)? */
+static bool is_whole(uint64_t offset, unsigned len)
 {
-	struct msix_region *r = ctx;
-	struct lock *lock = &r->function->root->domain->pci_lock;
+	return (offset & (len - 1)) == 0;
+}
+
+static COLD uint64_t region_read_pieces(struct msix_region *r, uint64_t offset, unsigned len)
+{
 	uint64_t value = 0;
 
-	lock_acquire(lock);
-	if ((offset & (len - 1)) == 0) {
-		value = region_read_piece(r, offset, len);
-		lock_release(lock);
-		return value;
-	}
 	for (unsigned at = 0, n; at < len; at += n) {
 		n = piece(offset + at, len - at);
 		value |= region_read_piece(r, offset + at, n) << (8 * at);
 	}
+	return value;
+}
+
+static uint64_t region_read(void *ctx, uint64_t offset, unsigned len)
+{
+	struct msix_region *r = ctx;
+	struct lock *lock = &r->function->root->domain->pci_lock;
+	uint64_t value;
+
+	lock_acquire(lock);
+	value = is_whole(offset, len) ? region_read_piece(r, offset, len)
+				      : region_read_pieces(r, offset, len);
 	lock_release(lock);
 	return value;
+}
+
+static COLD void region_write_pieces(struct msix_region *r, uint64_t offset, unsigned len,
+				     uint64_t value)
+{
+	for (unsigned at = 0, n; at < len; at += n) {
+		n = piece(offset + at, len - at);
+		region_write_piece(r, offset + at, n, value >> (8 * at) & ones(n));
+	}
 }
 
 static void region_write(void *ctx, uint64_t offset, unsigned len, uint64_t value)
@@ -146,14 +165,10 @@ static void region_write(void *ctx, uint64_t offset, unsigned len, uint64_t valu
 	struct lock *lock = &r->function->root->domain->pci_lock;
 
 	lock_acquire(lock);
-	if ((offset & (len - 1)) == 0) {
+	if (is_whole(offset, len)) {
 		region_write_piece(r, offset, len, value & ones(len));
-		lock_release(lock);
-		return;
-	}
-	for (unsigned at = 0, n; at < len; at += n) {
-		n = piece(offset + at, len - at);
-		region_write_piece(r, offset + at, n, value >> (8 * at) & ones(n));
+	} else {
+		region_write_pieces(r, offset, len, value);
 	}
 	lock_release(lock);
 }
