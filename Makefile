@@ -30,7 +30,7 @@ TOOL_CFLAGS := $(WARN) -O2 -g -Iinclude -Iarch/host -MMD -MP
 CORE_SRC := $(sort $(wildcard core/*/*.c))
 X86_SRC := $(sort $(wildcard arch/x86/*.c arch/x86/*.S))
 # Pure parts of arch/x86 that hosted programs share.
-X86_PURE := $(wildcard arch/x86/insn.c arch/x86/bootmap.c arch/x86/svm_caps.c arch/x86/multiboot.c arch/x86/walk.c arch/x86/asid.c)
+X86_PURE := $(wildcard arch/x86/insn.c arch/x86/bootmap.c arch/x86/svm_caps.c arch/x86/multiboot.c arch/x86/walk.c arch/x86/asid.c arch/x86/sleep.c)
 HOST_SRC := $(sort $(wildcard arch/host/*.c))
 
 IMAGE_OBJ := $(addprefix $B/image/,$(addsuffix .o,$(CORE_SRC) $(X86_SRC)))
@@ -47,6 +47,8 @@ TOOLS := $(if $(wildcard tools/vmlinux.c),$B/taproot-vmlinux) $(if $(wildcard to
 
 LIBS_test_insn := -lZydis -lZycore
 VMLINUX_PARTS := $(patsubst %,$B/host/%.o,$(wildcard tools/vmlinux_*.c))
+LIBS_test_pci_record := -llzma
+LIBS_fuzz_pci_access := -llzma
 LIBS_test_vmlinux := $(VMLINUX_PARTS) -llzma -lzstd -lz -llz4
 
 .PHONY: all guests check unit fuzz-fixed bench fuzz clang clean

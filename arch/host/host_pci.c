@@ -1,46 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hosted configuration space and device memory. See host_pci.h.
+ * Hosted configuration space. See host_pci.h.
  *
  * Functions are found wherever they were put: bridges forward everything, as
- * if their bus numbers were right. A BAR decodes when the command register
- * says so; device memory is kept in pages that appear when they are touched.
+ * if their bus numbers were right.
  */
 #include <stdlib.h>
 #include <taproot/errno.h>
-#include <taproot/panic.h>
-#include <taproot/pci_spec.h>
-#include <taproot/string.h>
 
-#include "host.h"
-#include "host_pci.h"
+#include "host_pci_private.h"
 
-#define FUNCTIONS_MAX 4096u
-#define ECAMS_MAX     64u
-#define BARS          7u
-#define ROM           6u
+#define ECAMS_MAX 64u
 
-struct memory_page {
-	struct memory_page *next;
-	unsigned bar;
-	uint64_t page;
-	uint8_t byte[PAGE_SIZE];
-};
-
-struct host_pci {
-	sbdf_t sbdf;
-	bool present;
-	unsigned size; /* of configuration space */
-	uint8_t config[PCI_CONFIG_EXT_SIZE];
-	uint8_t writable[PCI_CONFIG_EXT_SIZE];
-	uint8_t clears[PCI_CONFIG_EXT_SIZE]; /* written ones clear */
-	uint64_t bar_size[BARS];
-	unsigned msi, msix, express, pm;
-	struct memory_page *memory;
-};
-
-static struct host_pci *functions[FUNCTIONS_MAX];
-static unsigned function_count;
+struct host_pci *host_pci_functions[FUNCTIONS_MAX];
+unsigned host_pci_function_count;
 static struct host_pci *segment0[0x10000];
 static struct {
 	unsigned segment, first, last;
@@ -51,32 +24,18 @@ static struct {
 	unsigned reg, len;
 	uint32_t value;
 } forced = {.sbdf = {0xffffffffu}};
-static uint64_t forced_address = UINT64_MAX;
-static uint64_t forced_value;
 
 unsigned host_pci_read_count;
 unsigned host_pci_write_count;
-unsigned host_iomap_write_count;
-unsigned host_iomap_left = 1000000;
-
-static void memory_forget(struct host_pci *p)
-{
-	while (p->memory) {
-		struct memory_page *page = p->memory;
-
-		p->memory = page->next;
-		free(page);
-	}
-}
 
 void host_pci_reset(void)
 {
-	for (unsigned i = 0; i < function_count; i++) {
-		memory_forget(functions[i]);
-		free(functions[i]);
+	for (unsigned i = 0; i < host_pci_function_count; i++) {
+		host_pci_memory_forget(host_pci_functions[i]);
+		free(host_pci_functions[i]);
 	}
 	memset(segment0, 0, sizeof(segment0));
-	function_count = 0;
+	host_pci_function_count = 0;
 	ecam_count = 0;
 	host_pci_read_count = 0;
 	host_pci_write_count = 0;
@@ -91,9 +50,9 @@ struct host_pci *host_pci_find(sbdf_t sbdf)
 	if (sbdf_segment(sbdf) == 0) {
 		return segment0[sbdf.v];
 	}
-	for (unsigned i = 0; i < function_count; i++) {
-		if (functions[i]->present && functions[i]->sbdf.v == sbdf.v) {
-			return functions[i];
+	for (unsigned i = 0; i < host_pci_function_count; i++) {
+		if (host_pci_functions[i]->present && host_pci_functions[i]->sbdf.v == sbdf.v) {
+			return host_pci_functions[i];
 		}
 	}
 	return NULL;
@@ -103,11 +62,11 @@ static struct host_pci *function_new(sbdf_t sbdf)
 {
 	struct host_pci *p = calloc(1, sizeof(*p));
 
-	ASSERT(p && function_count < FUNCTIONS_MAX && !host_pci_find(sbdf));
+	ASSERT(p && host_pci_function_count < FUNCTIONS_MAX && !host_pci_find(sbdf));
 	p->sbdf = sbdf;
 	p->present = true;
 	p->size = PCI_CONFIG_EXT_SIZE;
-	functions[function_count++] = p;
+	host_pci_functions[host_pci_function_count++] = p;
 	if (sbdf_segment(sbdf) == 0) {
 		segment0[sbdf.v] = p;
 	}
@@ -151,7 +110,7 @@ void host_pci_writable(struct host_pci *p, unsigned reg, unsigned len, uint32_t 
 	put(p->writable, reg, len, mask);
 }
 
-static unsigned bar_reg(const struct host_pci *p, unsigned index)
+unsigned host_pci_bar_reg(const struct host_pci *p, unsigned index)
 {
 	if (index != ROM) {
 		return PCI_REG_BAR0 + 4 * index;
@@ -161,9 +120,9 @@ static unsigned bar_reg(const struct host_pci *p, unsigned index)
 		       : PCI_REG_ROM;
 }
 
-static bool bar_is_64(const struct host_pci *p, unsigned index)
+bool host_pci_bar_is_64(const struct host_pci *p, unsigned index)
 {
-	uint32_t bits = host_pci_get(p, bar_reg(p, index), 4);
+	uint32_t bits = host_pci_get(p, host_pci_bar_reg(p, index), 4);
 
 	return index != ROM && !(bits & PCI_BAR_IO) &&
 	       (bits & PCI_BAR_TYPE_MASK) == PCI_BAR_TYPE_64;
@@ -171,7 +130,7 @@ static bool bar_is_64(const struct host_pci *p, unsigned index)
 
 void host_pci_bar(struct host_pci *p, unsigned index, uint32_t bits, uint64_t size)
 {
-	unsigned reg = bar_reg(p, index);
+	unsigned reg = host_pci_bar_reg(p, index);
 	uint64_t mask = ~(size - 1);
 
 	p->bar_size[index] = size;
@@ -183,18 +142,18 @@ void host_pci_bar(struct host_pci *p, unsigned index, uint32_t bits, uint64_t si
 	host_pci_writable(p, reg, 4,
 			  (uint32_t)mask &
 				  (bits & PCI_BAR_IO ? PCI_BAR_IO_MASK : PCI_BAR_MEM_MASK));
-	if (bar_is_64(p, index)) {
+	if (host_pci_bar_is_64(p, index)) {
 		host_pci_writable(p, reg + 4, 4, (uint32_t)(mask >> 32));
 	}
 }
 
 void host_pci_bar_set(struct host_pci *p, unsigned index, uint64_t address)
 {
-	unsigned reg = bar_reg(p, index);
+	unsigned reg = host_pci_bar_reg(p, index);
 	uint32_t bits = host_pci_get(p, reg, 4) & (index == ROM ? PCI_ROM_ENABLE : 0xf);
 
 	host_pci_set(p, reg, 4, (uint32_t)address | bits);
-	if (bar_is_64(p, index)) {
+	if (host_pci_bar_is_64(p, index)) {
 		host_pci_set(p, reg + 4, 4, (uint32_t)(address >> 32));
 	}
 }
@@ -332,15 +291,17 @@ struct host_pci *host_pci_load(sbdf_t sbdf, const uint8_t *config, unsigned size
 	header_masks(p);
 	for (unsigned i = 0; i < BARS; i++) {
 		if (bar_sizes[i]) {
-			uint64_t was = host_pci_get(p, bar_reg(p, i), 4);
+			uint64_t was = host_pci_get(p, host_pci_bar_reg(p, i), 4);
 
-			if (bar_is_64(p, i) && i + 1 < ROM) {
-				was |= (uint64_t)host_pci_get(p, bar_reg(p, i + 1), 4) << 32;
+			if (host_pci_bar_is_64(p, i) && i + 1 < ROM) {
+				was |= (uint64_t)host_pci_get(p, host_pci_bar_reg(p, i + 1), 4)
+				       << 32;
 			}
 			host_pci_bar(p, i, (uint32_t)was & 0xf, bar_sizes[i]);
-			host_pci_set(p, bar_reg(p, i), 4, (uint32_t)was);
-			if (bar_is_64(p, i)) {
-				host_pci_set(p, bar_reg(p, i + 1), 4, (uint32_t)(was >> 32));
+			host_pci_set(p, host_pci_bar_reg(p, i), 4, (uint32_t)was);
+			if (host_pci_bar_is_64(p, i)) {
+				host_pci_set(p, host_pci_bar_reg(p, i + 1), 4,
+					     (uint32_t)(was >> 32));
 			}
 		}
 	}
@@ -427,7 +388,7 @@ static void function_reset(struct host_pci *p)
 	for (unsigned i = 0; i < PCI_CONFIG_EXT_SIZE; i++) {
 		p->config[i] &= (uint8_t)~p->writable[i];
 	}
-	memory_forget(p);
+	host_pci_memory_forget(p);
 	if (p->msix) {
 		msix_reset(p);
 	}
@@ -460,132 +421,7 @@ void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 	}
 }
 
-/* ---- device memory ---- */
-
-static uint8_t *memory_at(struct host_pci *p, unsigned bar, uint64_t offset)
-{
-	struct memory_page *page = p->memory;
-
-	while (page && (page->bar != bar || page->page != offset / PAGE_SIZE)) {
-		page = page->next;
-	}
-	if (!page) {
-		page = calloc(1, sizeof(*page));
-		ASSERT(page);
-		page->bar = bar;
-		page->page = offset / PAGE_SIZE;
-		page->next = p->memory;
-		p->memory = page;
-	}
-	return &page->byte[offset % PAGE_SIZE];
-}
-
-uint64_t host_pci_memory_get(struct host_pci *p, unsigned bar, uint64_t offset, unsigned len)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = 0; i < len; i++) {
-		value |= (uint64_t)*memory_at(p, bar, offset + i) << (8 * i);
-	}
-	return value;
-}
-
-void host_pci_memory_set(struct host_pci *p, unsigned bar, uint64_t offset, unsigned len,
-			 uint64_t value)
-{
-	for (unsigned i = 0; i < len; i++) {
-		*memory_at(p, bar, offset + i) = (uint8_t)(value >> (8 * i));
-	}
-}
-
-static bool bar_decodes(const struct host_pci *p, unsigned index, uint64_t address,
-			uint64_t *offset)
-{
-	uint32_t low = host_pci_get(p, bar_reg(p, index), 4);
-	uint64_t base = index == ROM ? low & PCI_ROM_MASK : low & PCI_BAR_MEM_MASK;
-
-	if (!p->bar_size[index] || !(host_pci_get(p, PCI_REG_COMMAND, 2) & PCI_CMD_MEMORY) ||
-	    (index == ROM ? !(low & PCI_ROM_ENABLE) : low & PCI_BAR_IO)) {
-		return false;
-	}
-	if (p->pm && (p->config[p->pm + PM_REG_CSR] & PM_CSR_STATE) == PM_STATE_D3) {
-		return false;
-	}
-	if (bar_is_64(p, index)) {
-		base |= (uint64_t)host_pci_get(p, bar_reg(p, index + 1), 4) << 32;
-	}
-	*offset = address - base;
-	return *offset < p->bar_size[index];
-}
-
-/* Who answers at a physical address; NULL: nobody. */
-static struct host_pci *decode(uint64_t address, unsigned *bar, uint64_t *offset)
-{
-	for (unsigned i = 0; i < function_count; i++) {
-		for (unsigned b = 0; functions[i]->present && b < BARS; b++) {
-			if (bar_decodes(functions[i], b, address, offset)) {
-				*bar = b;
-				return functions[i];
-			}
-		}
-	}
-	return NULL;
-}
-
-int arch_iomap_init(struct iomap *map, uint32_t pages)
-{
-	if (host_iomap_left == 0) {
-		return -ENOMEM;
-	}
-	host_iomap_left--;
-	map->va = NULL;
-	map->pages = pages;
-	map->base = hpa(UINT64_MAX);
-	return 0;
-}
-
-void arch_iomap_set(struct iomap *map, hpa_t base)
-{
-	ASSERT(map->pages && base.v % PAGE_SIZE == 0);
-	map->base = base;
-}
-
-static void iomap_check(const struct iomap *map, uint32_t offset, unsigned len)
-{
-	ASSERT(len == 1 || len == 2 || len == 4 || len == 8);
-	ASSERT(map->base.v != UINT64_MAX && offset % len == 0);
-	ASSERT(offset + len <= map->pages * PAGE_SIZE);
-}
-
-uint64_t arch_iomap_read(const struct iomap *map, uint32_t offset, unsigned len)
-{
-	struct host_pci *p;
-	unsigned bar;
-	uint64_t at;
-
-	iomap_check(map, offset, len);
-	if (map->base.v + offset == forced_address) {
-		return forced_value;
-	}
-	p = decode(map->base.v + offset, &bar, &at);
-	return p ? host_pci_memory_get(p, bar, at, len) : ones(len);
-}
-
-void arch_iomap_write(const struct iomap *map, uint32_t offset, unsigned len, uint64_t value)
-{
-	struct host_pci *p;
-	unsigned bar;
-	uint64_t at;
-
-	iomap_check(map, offset, len);
-	host_iomap_write_count++;
-	p = decode(map->base.v + offset, &bar, &at);
-	if (p) {
-		host_pci_memory_set(p, bar, at, len, value);
-	}
-}
-
-/* ---- what devices and tests do ---- */
+/* ---- for replays ---- */
 
 void host_pci_force_read(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 {
@@ -593,45 +429,4 @@ void host_pci_force_read(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value
 	forced.reg = reg;
 	forced.len = len;
 	forced.value = value;
-}
-
-void host_iomap_force_read(uint64_t address, uint64_t value)
-{
-	forced_address = address;
-	forced_value = value;
-}
-
-bool host_pci_fire_msix(struct host_pci *p, unsigned index)
-{
-	uint32_t control = host_pci_get(p, p->msix + MSIX_REG_CONTROL, 2);
-	uint32_t table = host_pci_get(p, p->msix + MSIX_REG_TABLE, 4);
-	uint64_t at = (table & MSIX_OFFSET_MASK) + index * MSIX_ENTRY_SIZE;
-	unsigned bar = table & MSIX_BIR_MASK;
-
-	if (!(control & MSIX_CTL_ENABLE) || (control & MSIX_CTL_MASKALL) ||
-	    (host_pci_memory_get(p, bar, at + MSIX_ENTRY_CONTROL, 4) & MSIX_ENTRY_MASKED)) {
-		return false;
-	}
-	return host_msi(host_pci_memory_get(p, bar, at, 8),
-			(uint32_t)host_pci_memory_get(p, bar, at + MSIX_ENTRY_DATA, 4));
-}
-
-bool host_pci_fire_msi(struct host_pci *p)
-{
-	uint32_t control = host_pci_get(p, p->msi + MSI_REG_CONTROL, 2);
-	bool is64 = control & MSI_CTL_64;
-	uint64_t address = host_pci_get(p, p->msi + MSI_REG_ADDRESS, 4);
-
-	if (!(control & MSI_CTL_ENABLE)) {
-		return false;
-	}
-	if ((control & MSI_CTL_MASKABLE) &&
-	    (host_pci_get(p, p->msi + (is64 ? MSI_REG_MASK_64 : MSI_REG_MASK_32), 4) & 1)) {
-		return false;
-	}
-	if (is64) {
-		address |= (uint64_t)host_pci_get(p, p->msi + MSI_REG_ADDRESS_HI, 4) << 32;
-	}
-	return host_msi(address,
-			host_pci_get(p, p->msi + (is64 ? MSI_REG_DATA_64 : MSI_REG_DATA_32), 2));
 }

@@ -48,7 +48,7 @@ void host_pci_writable(struct host_pci *p, unsigned reg, unsigned len, uint32_t 
 uint64_t host_pci_memory_get(struct host_pci *p, unsigned bar, uint64_t offset, unsigned len);
 void host_pci_memory_set(struct host_pci *p, unsigned bar, uint64_t offset, unsigned len,
 			 uint64_t value);
-/* Raise the message of MSI-X entry `index` as programmed. False: masked, disabled, or nobody there. */
+/* Raise the message of MSI-X entry `index` as programmed. False: masked, off, or nobody there. */
 bool host_pci_fire_msix(struct host_pci *p, unsigned index);
 bool host_pci_fire_msi(struct host_pci *p);
 

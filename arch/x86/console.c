@@ -7,6 +7,7 @@
 #include <taproot/domain.h>
 #include <taproot/heap.h>
 #include <taproot/log.h>
+#include <taproot/panic.h>
 #include <taproot/pci.h>
 #include "console.h"
 #include "cpu.h"
@@ -75,6 +76,12 @@ static void key_statistics(void)
 	log_info("pages: %u of %u free", (unsigned)page_free_count(), (unsigned)page_total_count());
 }
 
+/* On purpose: what a crash of ours looks like, and what a debugger needs. */
+static void key_crash(void)
+{
+	panic("asked for by key");
+}
+
 static void key_help(void);
 
 static const struct {
@@ -82,6 +89,7 @@ static const struct {
 	void (*fn)(void);
 	const char *help;
 } keys[] = {
+	{'C', key_crash, "crash the hypervisor, with a report"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},
 	{'m', key_memmap, "memory map of the hardware domain"},

@@ -7,7 +7,7 @@
  *	0x61                             its gate: reads zero; SERR/IOCHK bits are not the guest's
  *	0x70                             RTC index; bit 7 masks NMIs, which are ours
  *	0x92, 0xcf9, FADT reset register resets
- *	PM1 control                      sleep: S5 passes, S3 is refused (ACPI 6.5 4.8.3.2)
+ *	PM1 control                      sleep: S5 passes, no other state does (sleep.c)
  *	SMI command (0xb2)               passes the values the FADT names, no others
  *
  * 0xcf9 lies inside 0xcf8-0xcff, which the root complex claims: it calls
@@ -22,14 +22,11 @@
 #include <taproot/pci.h>
 #include "cpu.h"
 #include "power.h"
-
-#define PM1_SLP_TYP_SHIFT 10
-#define PM1_SLP_TYP_MASK  7u
-#define PM1_SLP_EN        (1u << 13)
+#include "sleep.h"
 
 static struct power {
 	struct domain *domain;
-	struct acpi_sleep s3, s5;
+	struct sleep_policy sleep;
 	uint16_t pm1a, pm1b;
 	uint16_t smi_cmd, reset_port;
 	uint8_t acpi_enable, acpi_disable, reset_value;
@@ -164,23 +161,19 @@ static uint32_t read_pm1(void *ctx, uint16_t port, unsigned len)
 static void write_pm1(void *ctx, uint16_t port, unsigned len, uint32_t value)
 {
 	struct power *p = ctx;
-	unsigned type = value >> PM1_SLP_TYP_SHIFT & PM1_SLP_TYP_MASK;
-	unsigned s3 = port == p->pm1a ? p->s3.typ_a : p->s3.typ_b;
-	unsigned s5 = port == p->pm1a ? p->s5.typ_a : p->s5.typ_b;
+	bool b = p->pm1b && (port == p->pm1b || port == p->pm1b + 1);
+	unsigned offset = port - (b ? p->pm1b : p->pm1a);
 
-	/* SLP_EN is in the second byte; an access to it alone carries the type too. */
-	if (port == p->pm1a + 1 || port == p->pm1b + 1) {
-		type = value >> (PM1_SLP_TYP_SHIFT - 8) & PM1_SLP_TYP_MASK;
-		value &= ones(len);
-	}
-	if (len >= 2 && (value & PM1_SLP_EN)) {
-		if (p->s3.known && type == s3 && !(p->s5.known && type == s5)) {
-			log_guest("d%u: S3 refused: the hypervisor would not survive it",
-				  p->domain->id);
-			value &= ~PM1_SLP_EN;
-		} else {
-			log_info("d%u: power-off (sleep type %u)", p->domain->id, type);
-		}
+	switch (sleep_filter(&p->sleep, b, offset, len, &value)) {
+	case SLEEP_OFF:
+		log_info("d%u: power-off", p->domain->id);
+		break;
+	case SLEEP_REFUSED:
+		log_guest("d%u: sleep state refused: the hypervisor would not survive it",
+			  p->domain->id);
+		break;
+	default:
+		break;
 	}
 	arch_port_write(port, len, value);
 }
@@ -276,8 +269,7 @@ int power_init(struct domain *d, const struct acpi_host *acpi)
 	int rc;
 
 	power.domain = d;
-	power.s3 = acpi->s3;
-	power.s5 = acpi->s5;
+	power.sleep = (struct sleep_policy){acpi->s3, acpi->s5};
 	pci_root_set_reset_port(d->pci, &cf9_ops, &power);
 	if (acpi->has_fadt && acpi->fadt.reset.address) {
 		reset_register_set(acpi->fadt.reset.space, acpi->fadt.reset.address,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Vectors of each processor and the messages that reach them (SDM 3A 11.11,
- * APMv2 16.8). 0x30..0xef are given to interrupt sources; a source's
- * interrupt is acknowledged at the local APIC before the source hears of it,
- * so no EOI of ours is ever outstanding when a guest runs.
+ * APMv2 16.8). 0x30..0xef are given to interrupt sources. Every interrupt is
+ * acknowledged at the local APIC here, at once, so no EOI of ours is ever
+ * outstanding when a guest runs.
  *
  * Without interrupt remapping a message has eight bits for the APIC id.
  */
@@ -66,17 +66,8 @@ static void error_interrupt(void)
 	log_guest("local APIC error, status %x", lapic_read(LAPIC_ESR));
 }
 
-void irq_dispatch(unsigned vector)
+static void own_interrupt(struct pcpu *p, unsigned vector)
 {
-	struct pcpu *p = this_cpu();
-	struct irq_source *src;
-
-	p->irq_count++;
-	if (vector == VECTOR_SPURIOUS || vector < VECTOR_FIRST) {
-		/* Spurious ones of local APIC and 8259: no EOI (SDM 3A 11.9). */
-		return;
-	}
-	lapic_eoi();
 	switch (vector) {
 	case VECTOR_TIMER:
 		timer_run();
@@ -90,13 +81,32 @@ void irq_dispatch(unsigned vector)
 		error_interrupt();
 		return;
 	default:
-		break;
+		p->irq_unknown++;
+		log_guest("interrupt on vector %x of cpu%u that belongs to nobody", vector, p->id);
+	}
+}
+
+void irq_dispatch(unsigned vector)
+{
+	struct pcpu *p = this_cpu();
+	struct irq_source *src;
+
+	p->irq_count++;
+	if (vector == VECTOR_SPURIOUS || vector < VECTOR_FIRST) {
+		/* Spurious ones of local APIC and 8259: no EOI (SDM 3A 11.9). */
+		return;
 	}
 	src = __atomic_load_n(&p->vector[vector], __ATOMIC_ACQUIRE);
+	if (src && src->level) {
+		/* Its pin is masked first: an EOI with the line still up would interrupt again. */
+		irq_source_fire(src);
+		lapic_eoi();
+		return;
+	}
+	lapic_eoi();
 	if (src) {
 		irq_source_fire(src);
 	} else {
-		p->irq_unknown++;
-		log_guest("interrupt on vector %x of cpu%u that belongs to nobody", vector, p->id);
+		own_interrupt(p, vector);
 	}
 }

@@ -76,11 +76,9 @@ void log_write(enum log_level level, const char *format, ...)
 	va_end(ap);
 }
 
-bool log_limit_pass(struct log_limit *limit)
+/* Refill the bucket by the whole seconds since the last time. */
+static void limit_refill(struct log_limit *limit, uint64_t now, uint64_t hz)
 {
-	uint64_t now = arch_time();
-	uint64_t hz = arch_time_hz();
-
 	if (!limit->started) {
 		limit->started = true;
 		limit->stamp = now;
@@ -91,16 +89,29 @@ bool log_limit_pass(struct log_limit *limit)
 		limit->stamp = now;
 		limit->tokens = (uint32_t)MIN(limit->tokens + more, (uint64_t)LIMIT_BURST);
 	}
-	if (limit->tokens == 0) {
-		limit->dropped++;
-		return false;
-	}
-	limit->tokens--;
-	if (limit->dropped) {
-		log_write(LOG_NOTICE, "(%u similar lines left out)", limit->dropped);
+}
+
+bool log_limit_pass(struct log_limit *limit)
+{
+	static struct lock limit_lock;
+	uint32_t dropped = 0;
+	bool pass;
+
+	lock_acquire(&limit_lock);
+	limit_refill(limit, arch_time(), arch_time_hz());
+	pass = limit->tokens > 0;
+	if (pass) {
+		limit->tokens--;
+		dropped = limit->dropped;
 		limit->dropped = 0;
+	} else {
+		limit->dropped++;
 	}
-	return true;
+	lock_release(&limit_lock);
+	if (dropped) {
+		log_write(LOG_NOTICE, "(%u similar lines left out)", dropped);
+	}
+	return pass;
 }
 
 size_t log_ring_read(uint64_t *position, char *buf, size_t size)

@@ -55,7 +55,7 @@ static const struct entry table[] = {
 	{"dom0_cmdline", KIND_TEXT, FIELD(dom0_cmdline), NULL,
 	 "dom0_cmdline=\"TEXT\": added to the command line of the hardware domain"},
 	{"noreboot", KIND_FLAG, FIELD(noreboot), NULL,
-	 "noreboot: halt instead of resetting, after a crash or when asked to reboot"},
+	 "noreboot: halt instead of resetting after a refusal or a crash"},
 	{"record", KIND_CHOICE, FIELD(record), recorders,
 	 "record=com2|none: write the recording of config accesses there (none)"},
 	{"x2apic", KIND_CHOICE, FIELD(x2apic), switches,

@@ -17,11 +17,6 @@
 
 #include "pci_internal.h"
 
-uint32_t pci_read_machine(sbdf_t sbdf, unsigned reg, unsigned len)
-{
-	return arch_pci_read(sbdf, reg, len);
-}
-
 bool pci_identity_present(uint32_t identity)
 {
 	uint32_t vendor = identity & 0xffff;
@@ -111,29 +106,31 @@ static bool admit_absent(struct pci_root *root, sbdf_t sbdf, uint32_t identity)
 
 enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a)
 {
-	struct pci_slot *slot;
 	uint32_t identity;
 
 	if (!root->domain->hardware) {
+		a->value = (uint32_t)ones(a->len);
 		return VERDICT_REJECT;
 	}
 	identity = arch_pci_read(a->sbdf, PCI_REG_VENDOR, 4);
 	if (!pci_identity_present(identity)) {
 		/* Nothing, not ready yet, or a virtual function: the machine knows. */
-		if (!a->write && a->reg < 4) {
-			a->value = access_extract(a, identity);
-			return VERDICT_DONE;
+		if (a->write) {
+			return VERDICT_PERFORM;
 		}
+		a->value = (a->reg & ~3u) == PCI_REG_VENDOR
+				   ? access_extract(a, identity)
+				   : arch_pci_read(a->sbdf, a->reg, a->len);
 		return VERDICT_PERFORM;
 	}
 	if (!admit_absent(root, a->sbdf, identity)) {
+		a->value = (uint32_t)ones(a->len);
 		return VERDICT_REJECT;
 	}
 	if (a->write) {
 		return VERDICT_DONE; /* the caller finds it in the index now */
 	}
-	slot = pci_slot_find(root, a->sbdf);
-	return slot->ops->read(slot->ctx, a);
+	return pci_slot_read(pci_slot_find(root, a->sbdf), a);
 }
 
 /* ---- what is set aside ---- */

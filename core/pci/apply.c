@@ -75,7 +75,7 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 	}
 	for (unsigned i = 0; i < e->count; i++) {
 		if (e->effect[i].kind == PCI_EFFECT_RESET) {
-			__atomic_store_n(&f->stale, true, __ATOMIC_RELAXED);
+			reset_mark(f, &e->effect[i]);
 		} else {
 			(void)apply_interrupt(f, &e->effect[i], false);
 		}

@@ -27,14 +27,14 @@ static void cap_admit_one(struct pci_function *f, unsigned id, unsigned offset)
 		break;
 	case PCI_CAPID_EXPRESS:
 		if (!f->express && offset + EXP_REG_DEVCTL < PCI_CONFIG_SIZE &&
-		    (pci_read_machine(f->sbdf, offset + EXP_REG_DEVCAP, 4) & EXP_DEVCAP_FLR) &&
+		    (arch_pci_read(f->sbdf, offset + EXP_REG_DEVCAP, 4) & EXP_DEVCAP_FLR) &&
 		    header_set_concern(f, offset + EXP_REG_DEVCTL, 4, CONCERN_EXPRESS)) {
 			f->express = (uint8_t)offset;
 		}
 		break;
 	case PCI_CAPID_AF:
 		if (!f->af && offset + AF_REG_CONTROL < PCI_CONFIG_SIZE &&
-		    (pci_read_machine(f->sbdf, offset + AF_REG_CAP, 1) & AF_CAP_FLR) &&
+		    (arch_pci_read(f->sbdf, offset + AF_REG_CAP, 1) & AF_CAP_FLR) &&
 		    header_set_concern(f, offset + AF_REG_CONTROL, 4, CONCERN_AF)) {
 			f->af = (uint8_t)offset;
 		}
@@ -50,13 +50,13 @@ void cap_admit(struct pci_function *f)
 	unsigned from = PCI_REG_CAP_POINTER;
 	unsigned pointer;
 
-	if (!(pci_read_machine(f->sbdf, PCI_REG_STATUS, 2) & PCI_STS_CAPABILITIES)) {
+	if (!(arch_pci_read(f->sbdf, PCI_REG_STATUS, 2) & PCI_STS_CAPABILITIES)) {
 		return;
 	}
-	while ((pointer = pci_read_machine(f->sbdf, from, 1)) != 0) {
+	while ((pointer = arch_pci_read(f->sbdf, from, 1)) != 0) {
 		unsigned offset = pointer & PCI_CAP_POINTER_MASK;
 		const char *fault = NULL;
-		unsigned id = pci_read_machine(f->sbdf, offset, 1);
+		unsigned id = arch_pci_read(f->sbdf, offset, 1);
 
 		if (pointer != offset) {
 			log_notice("pci: " SBDF_FMT ": capability pointer %#x at %#x is misaligned",

@@ -61,9 +61,9 @@ bool header_set_concern(struct pci_function *f, unsigned reg, unsigned size,
 
 void header_admit(struct pci_function *f)
 {
-	f->layout = pci_read_machine(f->sbdf, PCI_REG_HEADER_TYPE, 1) & PCI_HEADER_LAYOUT;
-	f->class_code = (uint16_t)pci_read_machine(f->sbdf, PCI_REG_CLASS, 2);
-	f->command = (uint16_t)pci_read_machine(f->sbdf, PCI_REG_COMMAND, 2);
+	f->layout = arch_pci_read(f->sbdf, PCI_REG_HEADER_TYPE, 1) & PCI_HEADER_LAYOUT;
+	f->class_code = (uint16_t)arch_pci_read(f->sbdf, PCI_REG_CLASS, 2);
+	f->command = (uint16_t)arch_pci_read(f->sbdf, PCI_REG_COMMAND, 2);
 	if (f->layout == PCI_HEADER_NORMAL) {
 		f->bar_count = PCI_BARS_NORMAL;
 	} else if (f->layout == PCI_HEADER_BRIDGE) {
@@ -74,6 +74,9 @@ void header_admit(struct pci_function *f)
 		return;
 	}
 	f->concern[PCI_REG_COMMAND / 4] = CONCERN_COMMAND;
+	if (f->layout == PCI_HEADER_BRIDGE) {
+		f->concern[PCI_REG_BRIDGE_CTL / 4] = CONCERN_BRIDGE;
+	}
 	bar_admit(f);
 	cap_admit(f);
 }

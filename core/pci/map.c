@@ -317,7 +317,7 @@ static void map_commit(struct pci_root *root)
 	}
 }
 
-/* Something was released: a BAR in its way may fit now. Oldest first, and those that fail go last. */
+/* Something was released: BARs in its way may fit now. Oldest first; what fails goes last. */
 static void map_retry(struct pci_root *root)
 {
 	unsigned tries = MIN(root->pending_count, MAP_RETRIES);

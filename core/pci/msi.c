@@ -123,7 +123,7 @@ static unsigned msi_size(const struct pci_msi *m)
 
 void msi_admit(struct pci_function *f, unsigned offset)
 {
-	uint32_t header = pci_read_machine(f->sbdf, offset, 4);
+	uint32_t header = arch_pci_read(f->sbdf, offset, 4);
 	struct pci_msi *m = &f->msi;
 	struct pci_msi found = {
 		.offset = (uint8_t)offset,

@@ -353,7 +353,7 @@ static void msix_refuse(struct pci_function *f, unsigned offset)
 
 void msix_admit(struct pci_function *f, unsigned offset)
 {
-	uint16_t control = (uint16_t)pci_read_machine(f->sbdf, offset + MSIX_REG_CONTROL, 2);
+	uint16_t control = (uint16_t)arch_pci_read(f->sbdf, offset + MSIX_REG_CONTROL, 2);
 	struct pci_msix *m = &f->msix;
 	const char *fault, *which;
 	uint32_t table, pba;
@@ -369,8 +369,8 @@ void msix_admit(struct pci_function *f, unsigned offset)
 		(void)header_set_concern(f, offset, 4, CONCERN_MSIX_REFUSED);
 		return;
 	}
-	table = pci_read_machine(f->sbdf, offset + MSIX_REG_TABLE, 4);
-	pba = pci_read_machine(f->sbdf, offset + MSIX_REG_PBA, 4);
+	table = arch_pci_read(f->sbdf, offset + MSIX_REG_TABLE, 4);
+	pba = arch_pci_read(f->sbdf, offset + MSIX_REG_PBA, 4);
 	m->offset = (uint8_t)offset;
 	m->control = control;
 	m->count = (control & MSIX_CTL_SIZE) + 1;

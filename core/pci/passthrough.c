@@ -17,6 +17,7 @@ const struct pci_concern pci_concerns[CONCERN_COUNT] = {
 	[CONCERN_PM] = {NULL, reset_write_pm},
 	[CONCERN_EXPRESS] = {NULL, reset_write_express},
 	[CONCERN_AF] = {NULL, reset_write_af},
+	[CONCERN_BRIDGE] = {NULL, reset_write_bridge},
 	[CONCERN_MSI] = {msi_read, msi_write},
 	[CONCERN_MSIX] = {NULL, msix_write},
 	[CONCERN_MSI_REFUSED] = {NULL, msi_write_refused},

@@ -37,6 +37,7 @@ enum pci_concern_id {
 	CONCERN_PM,
 	CONCERN_EXPRESS,
 	CONCERN_AF,
+	CONCERN_BRIDGE,
 	CONCERN_MSI,
 	CONCERN_MSIX,
 	CONCERN_MSI_REFUSED,
@@ -208,12 +209,16 @@ struct pci_slot *pci_slot_find(const struct pci_root *root, sbdf_t sbdf);
 /* The slot, its tables made if need be; NULL: nothing left for them. */
 struct pci_slot *pci_slot_make(struct pci_root *root, sbdf_t sbdf);
 void pci_slot_publish(struct pci_slot *slot, const struct pci_ops *ops, void *ctx);
-uint32_t pci_read_machine(sbdf_t sbdf, unsigned reg, unsigned len);
+/* A read by whoever has the slot; a->value is the answer. */
+enum verdict pci_slot_read(const struct pci_slot *slot, struct pci_access *a);
 
 /* ---- admit.c ---- */
 /* Admit the function of the machine at `sbdf`, which answered `identity`. NULL: logged why not. */
 struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t identity);
-/* An access to a slot that nobody has. */
+/*
+ * An access to a slot that nobody has. Reads are answered; writes to a function that has been
+ * admitted because of them are left to the caller.
+ */
 enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a);
 /* Vendor and device id mean that a function is there. */
 bool pci_identity_present(uint32_t identity);
@@ -300,6 +305,10 @@ enum verdict reset_write_pm(struct pci_function *f, struct pci_access *a, struct
 enum verdict reset_write_express(struct pci_function *f, struct pci_access *a,
 				 struct pci_effects *e);
 enum verdict reset_write_af(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict reset_write_bridge(struct pci_function *f, struct pci_access *a,
+				struct pci_effects *e);
+/* The reset that an effect stands for has been written: who may have lost its registers? */
+void reset_mark(struct pci_function *f, const struct pci_effect *effect);
 /* Look at a function that may have been reset; its registers decide. */
 void reset_look(struct pci_function *f);
 

@@ -150,13 +150,11 @@ void pci_root_set_reset_port(struct pci_root *root, const struct port_ops *ops, 
 
 /* ---- access ---- */
 
-static enum verdict root_read(struct pci_root *root, struct pci_access *a)
+enum verdict pci_slot_read(const struct pci_slot *slot, struct pci_access *a)
 {
-	struct pci_slot *slot = pci_slot_find(root, a->sbdf);
-	const struct pci_ops *ops = slot ? __atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE) : NULL;
-	enum verdict verdict;
+	const struct pci_ops *ops = __atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE);
+	enum verdict verdict = ops ? ops->read(slot->ctx, a) : VERDICT_REJECT;
 
-	verdict = ops ? ops->read(slot->ctx, a) : pci_access_absent(root, a);
 	switch (verdict) {
 	case VERDICT_DONE:
 		break;
@@ -167,6 +165,16 @@ static enum verdict root_read(struct pci_root *root, struct pci_access *a)
 		a->value = (uint32_t)ones(a->len);
 	}
 	return verdict;
+}
+
+static enum verdict root_read(struct pci_root *root, struct pci_access *a)
+{
+	const struct pci_slot *slot = pci_slot_find(root, a->sbdf);
+
+	if (!slot || !__atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE)) {
+		return pci_access_absent(root, a);
+	}
+	return pci_slot_read(slot, a);
 }
 
 static enum verdict root_write(struct pci_root *root, struct pci_access *a, struct pci_effects *e)

@@ -6,10 +6,13 @@
  * loop (arch/x86/run.c), where no lock is held; so a lock needs no
  * interrupt-saving form. Lock order (outermost first):
  *
- *	domain.pci_lock -> domain.mem_lock -> domain.irq_lock -> vlapic.lock
- *	-> vector table -> timer queue -> page pool / heap -> log
+ *	uart.lock -> domain.pci_lock -> domain.mem_lock -> domain.irq_lock
+ *	-> irq_source.lock -> vector table, IO-APICs and config ports of the machine
+ *	-> timer queue -> page pool, heap -> recorder -> log
  *
- * No lock is held while waiting for another processor (doc/locking.md).
+ * No lock is held across a function call to another processor. A shootdown
+ * under mem_lock is no such wait: it needs the others to leave the guest, not
+ * to take a lock (doc/locking.md).
  */
 #ifndef TAPROOT_LOCK_H
 #define TAPROOT_LOCK_H

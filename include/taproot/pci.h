@@ -29,7 +29,7 @@ enum pci_effect_kind {
 	PCI_EFFECT_MSI,        /* the MSI message, mask or enable bit changed */
 	PCI_EFFECT_MSIX_ENTRY, /* table entry `index` changed */
 	PCI_EFFECT_MSIX_ALL,   /* MSI-X went on or off */
-	PCI_EFFECT_RESET,      /* the function may lose its registers now */
+	PCI_EFFECT_RESET,      /* the function (index 1: those behind it) may lose its registers */
 };
 
 struct pci_effect {

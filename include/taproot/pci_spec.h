@@ -21,7 +21,7 @@
 /* Bits 30:24 and 1:0 are read-only zero. */
 #define PCI_LATCH_WRITABLE (PCI_LATCH_ENABLE | PCI_LATCH_BUS_DEVFN | PCI_LATCH_REGISTER)
 
-/* Sizes of configuration space (PCI 3.0 6.1; PCIe 6.0 7.2), and of its ECAM image (PCIe 6.0 7.2.2). */
+/* Sizes of configuration space (PCI 3.0 6.1; PCIe 6.0 7.2), and its ECAM image (PCIe 6.0 7.2.2). */
 #define PCI_CONFIG_SIZE       256u
 #define PCI_CONFIG_EXT_SIZE   4096u
 #define PCI_ECAM_DEVFN_SHIFT  12
@@ -43,28 +43,28 @@
 /* First register behind the header: capabilities live here (PCI 3.0 6.7). */
 #define PCI_REG_DEVICE_SPECIFIC 0x40u
 
-/* An absent function answers all ones (PCI 3.0 6.1); a function not ready yet answers 0001h (PCIe 6.0 2.3.2). */
+/* An absent function answers all ones (PCI 3.0 6.1), one not ready yet 0001h (PCIe 6.0 2.3.2). */
 #define PCI_VENDOR_NONE      0xffffu
 #define PCI_VENDOR_NOT_READY 0x0001u
 
 /* Header Type register (PCI 3.0 6.2.1; Bridge 1.2 3.2.3.8). */
-#define PCI_HEADER_LAYOUT    0x7fu
-#define PCI_HEADER_MULTI     0x80u
-#define PCI_HEADER_NORMAL    0u
-#define PCI_HEADER_BRIDGE    1u
-#define PCI_HEADER_CARDBUS   2u
+#define PCI_HEADER_LAYOUT  0x7fu
+#define PCI_HEADER_MULTI   0x80u
+#define PCI_HEADER_NORMAL  0u
+#define PCI_HEADER_BRIDGE  1u
+#define PCI_HEADER_CARDBUS 2u
 
 /* Type 0 (PCI 3.0 6.2.5). */
-#define PCI_BARS_NORMAL    6u
-#define PCI_REG_ROM        0x30u
+#define PCI_BARS_NORMAL 6u
+#define PCI_REG_ROM     0x30u
 /* Type 1 (Bridge 1.2 3.2.4, 3.2.5). */
-#define PCI_BARS_BRIDGE       2u
-#define PCI_REG_PRIMARY       0x18u
-#define PCI_REG_SECONDARY     0x19u
-#define PCI_REG_SUBORDINATE   0x1au
-#define PCI_REG_ROM_BRIDGE    0x38u
-#define PCI_REG_BRIDGE_CTL    0x3eu
-#define PCI_BRIDGE_CTL_RESET  0x0040u
+#define PCI_BARS_BRIDGE      2u
+#define PCI_REG_PRIMARY      0x18u
+#define PCI_REG_SECONDARY    0x19u
+#define PCI_REG_SUBORDINATE  0x1au
+#define PCI_REG_ROM_BRIDGE   0x38u
+#define PCI_REG_BRIDGE_CTL   0x3eu
+#define PCI_BRIDGE_CTL_RESET 0x0040u
 
 /* Command and Status (PCI 3.0 6.2.2, 6.2.3). */
 #define PCI_CMD_IO           0x0001u
@@ -74,23 +74,23 @@
 #define PCI_STS_CAPABILITIES 0x0010u
 
 /* Base Address Registers (PCI 3.0 6.2.5.1) and the Expansion ROM (6.2.5.2). */
-#define PCI_BAR_IO           0x01u
-#define PCI_BAR_IO_MASK      0xfffffffcu
-#define PCI_BAR_TYPE_MASK    0x06u
-#define PCI_BAR_TYPE_32      0x00u
-#define PCI_BAR_TYPE_1M      0x02u
-#define PCI_BAR_TYPE_64      0x04u
-#define PCI_BAR_PREFETCH     0x08u
-#define PCI_BAR_MEM_MASK     0xfffffff0u
-#define PCI_ROM_ENABLE       0x01u
-#define PCI_ROM_MASK         0xfffff800u
+#define PCI_BAR_IO        0x01u
+#define PCI_BAR_IO_MASK   0xfffffffcu
+#define PCI_BAR_TYPE_MASK 0x06u
+#define PCI_BAR_TYPE_32   0x00u
+#define PCI_BAR_TYPE_1M   0x02u
+#define PCI_BAR_TYPE_64   0x04u
+#define PCI_BAR_PREFETCH  0x08u
+#define PCI_BAR_MEM_MASK  0xfffffff0u
+#define PCI_ROM_ENABLE    0x01u
+#define PCI_ROM_MASK      0xfffff800u
 
 /* Capability list (PCI 3.0 6.7, appendix H). */
-#define PCI_CAPID_PM       0x01u
-#define PCI_CAPID_MSI      0x05u
-#define PCI_CAPID_EXPRESS  0x10u
-#define PCI_CAPID_MSIX     0x11u
-#define PCI_CAPID_AF       0x13u
+#define PCI_CAPID_PM         0x01u
+#define PCI_CAPID_MSI        0x05u
+#define PCI_CAPID_EXPRESS    0x10u
+#define PCI_CAPID_MSIX       0x11u
+#define PCI_CAPID_AF         0x13u
 #define PCI_CAP_POINTER_MASK 0xfcu
 /* As many dwords as there are from 40h to FFh: a longer list has a loop. */
 #define PCI_CAPS_MAX 48u
@@ -109,18 +109,18 @@
 #define MSI_CTL_64         0x0080u
 #define MSI_CTL_MASKABLE   0x0100u
 /* Bits 1:0 of the message address are zero (PCI 3.0 6.8.1.4). */
-#define MSI_ADDRESS_MASK   0xfffffffcu
+#define MSI_ADDRESS_MASK 0xfffffffcu
 
 /* MSI-X (PCI 3.0 6.8.2). Offsets from the capability. */
-#define MSIX_REG_CONTROL   0x02u
-#define MSIX_REG_TABLE     0x04u
-#define MSIX_REG_PBA       0x08u
-#define MSIX_CTL_SIZE      0x07ffu
-#define MSIX_CTL_MASKALL   0x4000u
-#define MSIX_CTL_ENABLE    0x8000u
-#define MSIX_BIR_MASK      0x00000007u
-#define MSIX_OFFSET_MASK   0xfffffff8u
-#define MSIX_ENTRIES_MAX   2048u
+#define MSIX_REG_CONTROL 0x02u
+#define MSIX_REG_TABLE   0x04u
+#define MSIX_REG_PBA     0x08u
+#define MSIX_CTL_SIZE    0x07ffu
+#define MSIX_CTL_MASKALL 0x4000u
+#define MSIX_CTL_ENABLE  0x8000u
+#define MSIX_BIR_MASK    0x00000007u
+#define MSIX_OFFSET_MASK 0xfffffff8u
+#define MSIX_ENTRIES_MAX 2048u
 /* One table entry (PCI 3.0 6.8.2.6 to 6.8.2.9). */
 #define MSIX_ENTRY_SIZE       16u
 #define MSIX_ENTRY_ADDRESS    0u
@@ -130,19 +130,20 @@
 #define MSIX_ENTRY_MASKED     0x1u
 
 /* Power Management Control/Status (PM 1.2 3.2.4), offset from the capability. */
-#define PM_REG_CSR    0x04u
-#define PM_CSR_STATE  0x0003u
-#define PM_STATE_D0   0u
-#define PM_STATE_D3   3u
+#define PM_REG_CSR   0x04u
+#define PM_CSR_STATE 0x0003u
+#define PM_STATE_D0  0u
+#define PM_STATE_D3  3u
 
-/* Function-level reset: PCI Express (PCIe 6.0 7.5.3.3, 7.5.3.4) and conventional PCI (AF ECN, capability 13h). */
-#define EXP_REG_DEVCAP     0x04u
-#define EXP_DEVCAP_FLR     0x10000000u
-#define EXP_REG_DEVCTL     0x08u
-#define EXP_DEVCTL_FLR     0x8000u
-#define AF_REG_CAP         0x03u
-#define AF_CAP_FLR         0x02u
-#define AF_REG_CONTROL     0x04u
-#define AF_CTL_FLR         0x01u
+/* Function-level reset: PCI Express (PCIe 6.0 7.5.3.3, 7.5.3.4) and conventional PCI (AF ECN,
+ * capability 13h). */
+#define EXP_REG_DEVCAP 0x04u
+#define EXP_DEVCAP_FLR 0x10000000u
+#define EXP_REG_DEVCTL 0x08u
+#define EXP_DEVCTL_FLR 0x8000u
+#define AF_REG_CAP     0x03u
+#define AF_CAP_FLR     0x02u
+#define AF_REG_CONTROL 0x04u
+#define AF_CTL_FLR     0x01u
 
 #endif

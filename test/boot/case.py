@@ -19,7 +19,7 @@ import machine
 import poke
 import qemu
 
-DEFAULT_TIMEOUT = 180
+DEFAULT_TIMEOUT = 300
 BOARD = ("cpu", "smp", "mem", "iommu")
 
 
@@ -32,6 +32,7 @@ class Run:
 		self.name = test["name"]
 		self.log_path = logs / (self.name + ".log")
 		self.disk = logs / (self.name + ".disk")
+		self.record = logs / (self.name + ".record")
 		self.folder = tempfile.mkdtemp(prefix="taproot-")
 		self.vm = None
 
@@ -75,6 +76,8 @@ def command(run, bare):
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
 		argv.append("-no-reboot")
+	if test.get("record"):
+		argv += ["-serial", "file:" + machine.quote(run.record)]
 	if "poke" in test:
 		argv += poke.arguments(run.folder)
 	return argv

@@ -13,6 +13,7 @@ The boot tests, as data. Fields, all but the name optional:
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
+  record    the second serial port goes to a file (Run.record)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
             reset: the machine is reset and runs on; stopped when all is seen
@@ -96,6 +97,11 @@ TESTS = [
 	dict(name="xapic-host", scenario="nvme", judges=["disk", "irq"],
 	     options=OPTIONS + " x2apic=off"),
 
+	# A recording of config and MSI-X accesses, replayed on the hosted core.
+	dict(name="record", scenario="inventory", record=True,
+	     options=OPTIONS + " record=com2", judges=["record"],
+	     expect=[r"T: pass drivers"]),
+
 	# Other machines: one processor, four, more memory than 4 GiB, no IOMMU.
 	dict(name="one-cpu", scenario="network", smp=1, judges=["irq"]),
 	dict(name="four-cpus", scenario="boot", smp=4, expect=[r"T: pass init"]),
@@ -105,6 +111,22 @@ TESTS = [
 	     expect=[r"T: pass igb-ping"]),
 	dict(name="no-x2apic-cpu", scenario="nvme", cpu="EPYC,+svm,+npt,-x2apic",
 	     judges=["disk", "irq"]),
+
+	# The crash report: registers and a backtrace with names.
+	dict(name="crash-report", scenario="console", end="stop",
+	     options=OPTIONS + " noreboot",
+	     type=(r"H: console", "\x01\x01\x01C"),
+	     expect=[r"PANIC cpu0 arch/x86/console\.c:\d+: asked for by key",
+		     r"console_poll\+0x[0-9a-f]+", r"hvm_run\+0x[0-9a-f]+",
+		     r"Halted \(noreboot\)"]),
+
+	# The machine's NMI is the hardware domain's.
+	dict(name="nmi", scenario="nmi", judges=["nmi"],
+	     expect=[r"T: pass nmi", r"T: pass nmi-counted"]),
+
+	# A triple fault of the hardware domain: said, with its registers, and reset.
+	dict(name="triple-fault", scenario="triple", args="reboot=triple,force", end="reset",
+	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"d0: crashed", (BANNER, 2)]),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",

@@ -14,7 +14,7 @@
 #include <taproot/ioreq.h>
 #include <taproot/pci.h>
 #include <taproot/pci_spec.h>
-#include <taproot/string.h>
+#include <string.h>
 
 #include "host.h"
 #include "host_mem.h"

@@ -38,6 +38,7 @@ static void formats_as_libc_does(void **state)
 static void never_writes_past_the_end(void **state)
 {
 	char buf[8];
+	char lone[] = "end%"; /* not a literal, or the compiler refuses it */
 
 	(void)state;
 	memset(buf, 0x55, sizeof(buf));
@@ -45,7 +46,7 @@ static void never_writes_past_the_end(void **state)
 	assert_string_equal(buf, "123");
 	assert_int_equal(buf[4], 0x55);
 	assert_int_equal(fmt_snprintf(NULL, 0, "%d", 12345), 5);
-	assert_int_equal(fmt_snprintf(buf, 8, "end%"), 3); /* a lone % at the end */
+	assert_int_equal(fmt_snprintf(buf, 8, lone), 3);
 }
 
 static void parses_numbers(void **state)

@@ -231,6 +231,33 @@ static void test_msi_forgotten_by_reset(void **state)
 	assert_int_equal(host_vector_count(3), 0);
 }
 
+static void test_secondary_bus_reset(void **state)
+{
+	sbdf_t bridge = sbdf_make(0, 0, 4, 0), below = sbdf_make(0, 5, 0, 0);
+	struct host_pci *p, *q;
+
+	(void)state;
+	fixture_create(2);
+	p = host_pci_add(bridge, 0x1b36, 0x000c, 0x0604, true);
+	host_pci_set(p, PCI_REG_SECONDARY, 1, 4);
+	host_pci_set(p, PCI_REG_SUBORDINATE, 1, 6);
+	dev = fixture_nic(nic);
+	q = host_pci_add(below, 0x1234, 0x11e8, 0xff00, false);
+	host_pci_bar(q, 0, PCI_BAR_TYPE_32, 4096);
+	host_pci_bar_set(q, 0, 0xd0000000);
+	fixture_start();
+	cfg_write(below, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	cfg_write(bridge, PCI_REG_BRIDGE_CTL, 2, PCI_BRIDGE_CTL_RESET);
+	host_pci_set(q, PCI_REG_COMMAND, 2, 0);
+	host_pci_bar_set(q, 0, 0);
+	cfg_write(bridge, PCI_REG_BRIDGE_CTL, 2, 0);
+	assert_int_equal(cfg_read(below, PCI_REG_COMMAND, 2), 0);
+	assert_int_equal(type_at(0xd0000000), MEM_HOLE);
+	assert_int_equal(cfg_read(nic, PCI_REG_COMMAND, 2), PCI_CMD_MEMORY);
+	assert_int_equal(type_at(NIC_BAR0), MEM_MMIO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +274,7 @@ int main(void)
 		cmocka_unit_test_setup(test_d3_and_back, busy_nic),
 		cmocka_unit_test_setup(test_d3_without_reset, busy_nic),
 		cmocka_unit_test_setup(test_msi_forgotten_by_reset, busy_nic),
+		cmocka_unit_test(test_secondary_bus_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What host_pci.c (registers) and host_pci_mem.c (memory and messages) share. */
+#ifndef TAPROOT_HOST_PCI_PRIVATE_H
+#define TAPROOT_HOST_PCI_PRIVATE_H
+
+#include <taproot/panic.h>
+#include <taproot/pci_spec.h>
+#include <taproot/string.h>
+
+#include "host.h"
+#include "host_pci.h"
+
+#define FUNCTIONS_MAX 4096u
+#define BARS          7u
+#define ROM           6u
+
+struct memory_page {
+	struct memory_page *next;
+	unsigned bar;
+	uint64_t page;
+	uint8_t byte[PAGE_SIZE];
+};
+
+struct host_pci {
+	sbdf_t sbdf;
+	bool present;
+	unsigned size; /* of configuration space */
+	uint8_t config[PCI_CONFIG_EXT_SIZE];
+	uint8_t writable[PCI_CONFIG_EXT_SIZE];
+	uint8_t clears[PCI_CONFIG_EXT_SIZE]; /* written ones clear */
+	uint64_t bar_size[BARS];
+	unsigned msi, msix, express, pm;
+	struct memory_page *memory;
+};
+
+extern struct host_pci *host_pci_functions[FUNCTIONS_MAX];
+extern unsigned host_pci_function_count;
+
+/* Where BAR `index` is in configuration space, and whether it is 64-bit. */
+unsigned host_pci_bar_reg(const struct host_pci *p, unsigned index);
+bool host_pci_bar_is_64(const struct host_pci *p, unsigned index);
+/* The function's memory is as if never touched. */
+void host_pci_memory_forget(struct host_pci *p);
+
+#endif
