@@ -22,33 +22,43 @@ struct mask {
 
 /* By leaf; those without an entry pass as they are. */
 static const struct mask basic_masks[] = {
-	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4), ACPI thermal off; TSC deadline, hypervisor on. */
-	[0x1] = {true, {0, 0, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 |
-			1u << 21 | 1u << 27, 1u << 22},
-	 {0, 0, 1u << 24 | 1u << 31, 0}},
+	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4), ACPI thermal
+	   off; TSC deadline, hypervisor on. */
+	[0x1] = {true,
+		 {0, 0,
+		  1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 | 1u << 21 |
+			  1u << 27,
+		  1u << 22},
+		 {0, 0, 1u << 24 | 1u << 31, 0}},
 	[0x5] = {true, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
 	[0x6] = {true, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
 	/* TSC_ADJUST, SGX, RTM/HLE kept out; LA57, PKU, waitpkg, shadow stacks off. */
-	[0x7] = {false, {0, 1u << 1 | 1u << 2, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 30,
-		1u << 18 | 1u << 19 | 1u << 20 | 1u << 30}, {0}},
-	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}},            /* performance counters */
-	[0xf] = {true, {ALL, ALL, ALL, ALL}, {0}},            /* platform QoS */
+	[0x7] = {false,
+		 {0, 1u << 1 | 1u << 2, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 30,
+		  1u << 18 | 1u << 19 | 1u << 20 | 1u << 30},
+		 {0}},
+	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* performance counters */
+	[0xf] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* platform QoS */
 	[0x10] = {true, {ALL, ALL, ALL, ALL}, {0}},
-	[0x12] = {true, {ALL, ALL, ALL, ALL}, {0}},           /* SGX */
-	[0x14] = {true, {ALL, ALL, ALL, ALL}, {0}},           /* processor trace */
+	[0x12] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* SGX */
+	[0x14] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* processor trace */
 };
 
 /* By leaf, from 80000000h on. */
 static const struct mask extended_masks[] = {
 	/* SVM, SKINIT, IBS, WDT, LWP, performance counters, MWAITX off. */
-	[0x1] = {true, {0, 0, 1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 |
-			1u << 24 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29, 0}, {0}},
+	[0x1] = {true,
+		 {0, 0,
+		  1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 | 1u << 24 |
+			  1u << 26 | 1u << 27 | 1u << 28 | 1u << 29,
+		  0},
+		 {0}},
 	[0x7] = {true, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
 	[0x8] = {true, {0, 1u << 4, 0, 0}, {0}},          /* RDPRU */
 	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* SVM */
-	[0x1b] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* IBS */
-	[0x1c] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* LWP */
-	[0x1f] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* memory encryption */
+	[0x1b] = {true, {ALL, ALL, ALL, ALL}, {0}},       /* IBS */
+	[0x1c] = {true, {ALL, ALL, ALL, ALL}, {0}},       /* LWP */
+	[0x1f] = {true, {ALL, ALL, ALL, ALL}, {0}},       /* memory encryption */
 	[0x20] = {true, {ALL, ALL, ALL, ALL}, {0}},
 	[0x22] = {true, {ALL, ALL, ALL, ALL}, {0}},
 };
