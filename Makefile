@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # make            build/taproot.elf and the tools
-# make check      hosted tests; one line a test in build/check-results.txt
+# make check      hosted tests and the image by clang; one line a test in build/check-results.txt
 # make bench      benchmarks: hosted ones, and path lengths in QEMU; figures only
 # make fuzz       libFuzzer builds of the fuzz targets (clang)
 # make guests     the test kernels
@@ -159,6 +159,7 @@ fuzz:
 
 clang:
 	$Q$(MAKE) --no-print-directory B=$B/clang CC=clang HOSTCC=clang $B/clang/taproot.elf64.0
+	$Qsh scripts/check-image.sh $B/clang/taproot.elf64.0
 
 # ---- tools --------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Run the hosted tests: `hosted-check.sh BUILD TEST... -- FUZZTARGET...`.
+# First the image by clang, which must compile without a warning (make clang).
 # Leaves `pass|fail|skip NAME [reason]` lines in BUILD/check-results.txt and a
 # log a test in BUILD/test-logs/; prints the log of what failed.
 build=$1
@@ -11,6 +12,15 @@ mkdir -p "$logs"
 : >"$results"
 kind=unit
 bad=0
+if MAKEFLAGS= make -j"$(nproc)" B="$build" clang >"$logs/image-clang.log" 2>&1; then
+	echo "pass image/clang" >>"$results"
+else
+	echo "fail image/clang (exit $?)" >>"$results"
+	echo "--- image/clang failed; the end of $logs/image-clang.log:"
+	tail -n 40 "$logs/image-clang.log"
+	bad=1
+fi
+tail -n 1 "$results"
 for t in "$@"; do
 	if [ "$t" = -- ]; then
 		kind=fuzz

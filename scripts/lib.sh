@@ -101,7 +101,7 @@ set_up()
 build()
 {
 	say "building"
-	quietly make make -C "$TOP" -j"$(nproc)" "$@"
+	quietly make make -C "$TOP" -j"$(nproc)"
 }
 
 # What the machine boots: the kernel's ELF out of Debian's bzImage, and the

@@ -143,17 +143,26 @@ def follow(run):
 		time.sleep(0.5)
 
 
+def forbidden(test, text):
+	"""The first line for each pattern that should not be seen."""
+	allowed = test.get("allow", [])
+	lines = [s for s in text.split("\n")
+		 if not any(re.search(e, s) for e in tests.EXCUSED)]
+	patterns = [p for p in tests.FORBID_ALWAYS if p not in allowed]
+	for pattern in patterns + test.get("forbid", []):
+		for line in lines:
+			if re.search(pattern, line):
+				yield "forbidden /%s/: %s" % (pattern, line.strip())
+				break
+
+
 def verdicts(run):
 	"""What the console and the judges say when all is over."""
 	for pattern, times in wanted(run.test):
 		if run.vm.count(pattern) < times:
 			yield "no line matches /%s/%s" % (
 				pattern, " %d times" % times if times > 1 else "")
-	for pattern in tests.FORBID_ALWAYS + run.test.get("forbid", []):
-		for line in run.vm.text().split("\n"):
-			if re.search(pattern, line):
-				yield "forbidden /%s/: %s" % (pattern, line.strip())
-				break
+	yield from forbidden(run.test, run.text())
 	for judge in judges(run.test):
 		if hasattr(judge, "after"):
 			yield from judge.after(run)

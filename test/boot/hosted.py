@@ -22,19 +22,27 @@ def read_results():
 	return out
 
 
-def execute(logs):
-	"""Runs make check; returns results, with one more when make itself fails."""
+def execute(log, report):
+	"""
+	Runs make check into the log. Calls report(verdict, name, reason) for
+	each test as it ends, and once more when make itself fails.
+	"""
 	RESULTS.unlink(missing_ok=True)
-	log = logs / "make-check.log"
-	with open(log, "w", encoding="utf-8") as f:
-		status = subprocess.call(["make", "-C", str(machine.TOP), "check"],
-					 stdin=subprocess.DEVNULL, stdout=f,
-					 stderr=subprocess.STDOUT)
-	results = read_results()
-	if not results:
-		results.append(("fail", "hosted/make-check",
-				"no results, status %d, see %s" % (status, log)))
-	elif status and not any(r[0] == "fail" for r in results):
-		results.append(("fail", "hosted/make-check",
-				"status %d, see %s" % (status, log)))
-	return results, log
+	seen, failed = 0, False
+	with open(log, "w", encoding="utf-8") as f, subprocess.Popen(
+			["make", "-C", str(machine.TOP), "check"], text=True,
+			stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+			stderr=subprocess.STDOUT, errors="replace") as make:
+		for line in make.stdout:
+			f.write(line)
+			if not line.startswith(("pass ", "fail ", "skip ")):
+				continue
+			f.flush()
+			# Only the lines that are in the results as well.
+			for current in read_results()[seen:]:
+				report(*current)
+				failed = failed or current[0] == "fail"
+				seen += 1
+	if make.returncode and not failed or not seen:
+		report("fail", "hosted/make-check", "status %d, %d results, see %s" %
+		       (make.returncode, seen, log))

@@ -10,6 +10,7 @@ The boot tests, as data. Fields, all but the name optional:
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
   forbid    patterns no console line may match, besides FORBID_ALWAYS
+  allow     patterns of FORBID_ALWAYS that are what this test is about
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
@@ -30,7 +31,15 @@ OPTIONS = "console=com1 loglvl=info"
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
 	r"timeout", r"nobody cared", r"Tx Unit Hang",
-	r"(?i)taproot.*panic",
+	r"PANIC cpu", r"CRASH cpu", r"\bd\d+: crashed", r"triple fault",
+	r"unchecked MSR access", r"WARNING:", r"Call Trace",
+]
+
+# Lines that match FORBID_ALWAYS and are right, each with why.
+EXCUSED = [
+	# This emulated EPYC has no microcode against SRSO; Linux says so on the
+	# bare machine too.
+	r"Speculative Return Stack Overflow: WARNING: See https:",
 ]
 
 # One of the hypervisor's first lines, on each start.
@@ -81,7 +90,8 @@ TESTS = [
 
 	# (i) a reset asked for by the hardware domain.
 	dict(name="reboot", scenario="reboot", end="reset",
-	     expect=[(BANNER, 2), r"T: pass reboot"]),
+	     expect=[(BANNER, 2), r"T: pass reboot",
+		     r"\bd0: resets the machine by "]),
 
 	# The hypervisor's command line.
 	dict(name="options", scenario="boot",
@@ -95,7 +105,8 @@ TESTS = [
 	     options=OPTIONS + " dom0_mem=512M",
 	     expect=[r"init: memory 4[0-9][0-9] MiB"]),
 	dict(name="xapic-host", scenario="nvme", judges=["disk", "irq"],
-	     options=OPTIONS + " x2apic=off"),
+	     options=OPTIONS + " x2apic=off",
+	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
 
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
@@ -103,19 +114,25 @@ TESTS = [
 	     expect=[r"T: pass drivers"]),
 
 	# Other machines: one processor, four, more memory than 4 GiB, no IOMMU.
-	dict(name="one-cpu", scenario="network", smp=1, judges=["irq"]),
-	dict(name="four-cpus", scenario="boot", smp=4, expect=[r"T: pass init"]),
+	dict(name="one-cpu", scenario="network", smp=1, judges=["irq"],
+	     expect=[r"processors: 1 of 1 run, x2APIC mode",
+		     r"T: pass igb-ping"]),
+	dict(name="four-cpus", scenario="boot", smp=4,
+	     expect=[r"processors: 4 of 4 run, x2APIC mode",
+		     r"T: pass init"]),
 	dict(name="mem-6g", scenario="nvme", mem="6144", judges=["disk", "irq"],
 	     expect=[r"init: memory 5[0-9]{3} MiB"]),
 	dict(name="no-iommu", scenario="network", iommu=False, judges=["irq"],
 	     expect=[r"T: pass igb-ping"]),
 	dict(name="no-x2apic-cpu", scenario="nvme", cpu="EPYC,+svm,+npt,-x2apic",
-	     judges=["disk", "irq"]),
+	     judges=["disk", "irq"],
+	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
 
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",
 	     options=OPTIONS + " noreboot",
 	     type=(r"H: console", "\x01\x01\x01C"),
+	     allow=[r"PANIC cpu", r"CRASH cpu"],
 	     expect=[r"PANIC cpu0 arch/x86/console\.c:\d+: asked for by key",
 		     r"console_poll\+0x[0-9a-f]+", r"hvm_run\+0x[0-9a-f]+",
 		     r"Halted \(noreboot\)"]),
@@ -126,6 +143,7 @@ TESTS = [
 
 	# A triple fault of the hardware domain: said, with its registers, and reset.
 	dict(name="triple-fault", scenario="triple", args="reboot=triple,force", end="reset",
+	     allow=[r"triple fault", r"\bd\d+: crashed"],
 	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"d0: crashed", (BANNER, 2)]),
 
 	# (j) refusals: one line that says what is missing and what to do.

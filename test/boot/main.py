@@ -6,7 +6,8 @@ line with the totals.
   main.py [--list] [--bare] [--jobs N] [NAME or GLOB]...
 
 Names are hosted/... and boot/...; a name without a slash is a boot test's.
-The exit status is 0 when nothing failed.
+The exit status is 0 when something ran and nothing failed. A name or glob that
+chooses no test is a failure, and so is a run of no test at all.
 
 Not supported: choosing single hosted tests to be run (make check runs all of
 them; a glob chooses which are counted).
@@ -32,9 +33,11 @@ TAIL = 25
 class Totals:
 	def __init__(self):
 		self.count = {"pass": 0, "fail": 0, "skip": 0}
+		self.names = []
 
 	def add(self, verdict, name, detail="", log=None):
 		self.count[verdict] += 1
+		self.names.append(name)
 		print("%s %s%s" % (verdict, name, ": " + detail if detail else ""))
 		if verdict == "fail" and log and Path(log).exists():
 			text = Path(log).read_text(errors="replace")
@@ -64,34 +67,54 @@ def arguments():
 	return p.parse_args()
 
 
+def matches(name, glob):
+	return fnmatch.fnmatch(name, glob if "/" in glob else "boot/" + glob)
+
+
 def chosen(name, globs):
-	return not globs or any(
-		fnmatch.fnmatch(name, g if "/" in g else "boot/" + g)
-		for g in globs)
+	return not globs or any(matches(name, g) for g in globs)
+
+
+def may_be_hosted(glob):
+	return glob.startswith("hosted") or glob.startswith("*") and "/" in glob
 
 
 def wants_hosted(args):
-	return not args.bare and (not args.names or any(
-		g.startswith("hosted") or g.startswith("*") and "/" in g
-		for g in args.names))
+	return not args.bare and (not args.names or
+				  any(may_be_hosted(g) for g in args.names))
 
 
 def run_hosted(args, logs, totals):
 	print("==> hosted tests (make check)", flush=True)
-	results, log = hosted.execute(logs)
-	shown = False
-	for verdict, name, reason in results:
+	log = logs / "make-check.log"
+
+	def report(verdict, name, reason):
 		if chosen(name, args.names):
+			own = logs / (name[7:].replace("/", "-") + ".log")
 			totals.add(verdict, name, reason,
-				   None if shown else log)
-			shown = shown or verdict == "fail"
+				   own if own.exists() else log)
+
+	hosted.execute(log, report)
+
+
+def boot_tests(args):
+	return [t for t in tests.TESTS
+		if chosen("boot/" + t["name"], args.names) and
+		(t.get("bare") or not args.bare)]
+
+
+def fail_unmatched(args, totals):
+	"""A name with a typing error must not pass as a test."""
+	known = ["boot/" + t["name"] for t in boot_tests(args)] + totals.names
+	for glob in args.names:
+		if not any(matches(name, glob) for name in known):
+			totals.add("fail", glob, "matches no test")
+	if not totals.names:
+		totals.add("fail", "selection", "no test was chosen")
 
 
 def run_boot(args, logs, totals):
-	selected = [t for t in tests.TESTS
-		    if chosen("boot/" + t["name"], args.names)]
-	if args.bare:
-		selected = [t for t in selected if t.get("bare")]
+	selected = boot_tests(args)
 	if not selected:
 		return
 	print("==> boot tests, %d at a time" % args.jobs, flush=True)
@@ -125,6 +148,7 @@ def main():
 	if wants_hosted(args):
 		run_hosted(args, logs, totals)
 	run_boot(args, logs, totals)
+	fail_unmatched(args, totals)
 	print(totals.line())
 	return 1 if totals.count["fail"] else 0
 

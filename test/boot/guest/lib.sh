@@ -98,14 +98,27 @@ bar0_of()
 	sed -n '1s/ .*//p' "/sys/bus/pci/devices/$1/resource"
 }
 
-# Sum over all processors of one interrupt's line in /proc/interrupts.
-interrupt_counts()
+# print_interrupts DRIVER: for its devices the MSI-X control register, and each
+# vector's number, kind and count over all processors.
+print_interrupts()
 {
-	awk -v want="$1" '$0 ~ want {
-		n = 0
+	local dev irq
+	for dev in /sys/bus/pci/drivers/"$1"/0*; do
+		echo "L: msix-control $1 ${dev##*/}" \
+			"$(setpci -s "${dev##*/}" CAP_MSIX+2.w)"
+		for irq in "$dev"/msi_irqs/*; do
+			echo "L: vector $1 ${irq##*/} $(cat "$irq")" \
+				"$(interrupt_count "${irq##*/}")"
+		done
+	done
+}
+
+interrupt_count()
+{
+	awk -v line="$1:" '$1 == line {
 		for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) {
 			n += $i
 		}
-		print n, $NF
-	}' /proc/interrupts
+	}
+	END { print n + 0 }' /proc/interrupts
 }
