@@ -5,7 +5,7 @@
 void asid_pool_init(struct asid_pool *p, uint32_t count)
 {
 	p->generation = 1;
-	p->next = 1;
+	p->next = count; /* the first number begins a generation, with a flush: who was here before? */
 	p->limit = count;
 }
 

@@ -15,6 +15,8 @@
 
 #define CTRL_A 1
 #define SWITCH_COUNT 3
+#define FLUSH_ROUNDS 1000u
+#define FLUSH_PAUSE  100 /* microseconds in which the vCPU gets back into the guest */
 
 static struct {
 	bool ours;
@@ -76,6 +78,23 @@ static void key_statistics(void)
 	log_info("pages: %u of %u free", (unsigned)page_free_count(), (unsigned)page_total_count());
 }
 
+/* With the domain on another processor than the console (dom0_cpu=): the way of an IPI and back. */
+static void key_flush(void)
+{
+	uint64_t spent = 0;
+	unsigned kicked = 0;
+
+	for (unsigned i = 0; i < FLUSH_ROUNDS; i++) {
+		uint64_t start = arch_time();
+
+		kicked += hvm_shootdown(hardware_domain);
+		spent += arch_time() - start;
+		delay_us(FLUSH_PAUSE);
+	}
+	log_info("flush: %u shootdowns, %u of them of a running vCPU, %llu ns each", FLUSH_ROUNDS,
+		 kicked, (unsigned long long)(timer_ticks_to_ns(spent) / FLUSH_ROUNDS));
+}
+
 /* On purpose: what a crash of ours looks like, and what a debugger needs. */
 static void key_crash(void)
 {
@@ -90,6 +109,7 @@ static const struct {
 	const char *help;
 } keys[] = {
 	{'C', key_crash, "crash the hypervisor, with a report"},
+	{'f', key_flush, "shoot the hardware domain's translations down, many times"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},
 	{'m', key_memmap, "memory map of the hardware domain"},

@@ -12,6 +12,7 @@
 
 struct boot_info;
 struct irq_source;
+struct vcpu;
 
 /* ---- features of the processor, the same on all of them (cpu.c) ---- */
 
@@ -104,6 +105,8 @@ uint32_t lapic_read(unsigned reg);
 void lapic_write(unsigned reg, uint32_t value);
 /* Send an interrupt command: delivery mode, vector and trigger bits as in the ICR's low dword. */
 void lapic_send(uint32_t apic_id, uint32_t command);
+/* VECTOR_KICK to this processor; may be called from the NMI handler. */
+void lapic_self_kick(void);
 /* NMI to every other processor. */
 void lapic_nmi_others(void);
 /* IO-APIC number `index` (order of the MADT) is at `base`: map it, mask every pin. */
@@ -133,8 +136,10 @@ uint64_t ticks_from_us(uint64_t us);
  * A processor that does not come is logged and left out. Returns how many run.
  */
 unsigned smp_start(const struct boot_info *info, const uint32_t *apic_ids, unsigned count);
-/* C entry of an application processor: serves IPIs and sleeps. */
+/* A processor without a vCPU: serves IPIs and sleeps, until smp_run() gives it one. */
 NORETURN void ap_main(void);
+/* Processor `cpu` runs `v` from now on; this one too, if it is that, else it idles. */
+NORETURN void smp_run(unsigned cpu, struct vcpu *v);
 
 #define SMP_ALL 0xffffffffu
 

@@ -11,6 +11,38 @@
 #define HYPERVISOR_LEAF 0x40000000u
 #define EXTENDED_LEAF   0x80000000u
 
+#define BIT(n) (1u << (n))
+
+/*
+ * Leaves that grow are lists of what is carried, each bit because it needs
+ * nothing of us, or because its MSR or control bit is the guest's (msr.c).
+ */
+
+/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, AVX-512, RDSEED, ADX, SMAP, CLFLUSHOPT,
+ * CLWB, SHA. */
+#define LEAF7_EBX                                                                                  \
+	(BIT(0) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(13) |        \
+	 BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(24) | BIT(28) | \
+	 BIT(29) | BIT(30) | BIT(31))
+/* AVX-512 VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID, MOVDIRI,
+ * MOVDIR64B. */
+#define LEAF7_ECX                                                                                  \
+	(BIT(1) | BIT(2) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) |      \
+	 BIT(22) | BIT(27) | BIT(28))
+/* Fast short REP MOV, AVX-512 VP2INTERSECT, MD_CLEAR, SERIALIZE, FP16; SPEC_CTRL: IBRS, STIBP,
+ * SSBD. */
+#define LEAF7_EDX (BIT(4) | BIT(8) | BIT(10) | BIT(14) | BIT(23) | BIT(26) | BIT(27) | BIT(31))
+/* x87, SSE, AVX, MPX, AVX-512: the components that hvm_xsetbv() accepts. */
+#define XCR0_CARRIED 0xffu
+/* CLZERO, XSAVEERPTR, WBNOINVD; PRED_CMD: IBPB; SPEC_CTRL: IBRS, STIBP, their "always on", SSBD,
+ * PSFD; BTC_NO, IBPB_RET. */
+#define LEAF8_EBX                                                                                  \
+	(BIT(0) | BIT(2) | BIT(9) | BIT(12) | BIT(14) | BIT(15) | BIT(16) | BIT(17) | BIT(18) |    \
+	 BIT(19) | BIT(24) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
+/* No nested data breakpoints, LFENCE serializes, null selector clears base; PRED_CMD: SBPB;
+ * IBPB_BRTYPE, SRSO_NO. */
+#define LEAF21_EAX (BIT(0) | BIT(2) | BIT(6) | BIT(27) | BIT(28) | BIT(29))
+
 /* What of a leaf is changed: bits to clear, then bits to set. */
 struct mask {
 	bool subleaf_any;  /* every subleaf, otherwise subleaf 0 */
@@ -32,12 +64,9 @@ static const struct mask basic_masks[] = {
 		 {0, 0, 1u << 24 | 1u << 31, 0}},
 	[0x5] = {true, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
 	[0x6] = {true, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
-	/* TSC_ADJUST, SGX, RTM/HLE kept out; LA57, PKU, waitpkg, shadow stacks off. */
-	[0x7] = {false,
-		 {0, 1u << 1 | 1u << 2, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7 | 1u << 16 | 1u << 30,
-		  1u << 18 | 1u << 19 | 1u << 20 | 1u << 30},
-		 {0}},
+	[0x7] = {false, {0, ~LEAF7_EBX, ~LEAF7_ECX, ~LEAF7_EDX}, {0}},
 	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* performance counters */
+	[0xd] = {false, {~XCR0_CARRIED, 0, 0, ALL}, {0}},
 	[0xf] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* platform QoS */
 	[0x10] = {true, {ALL, ALL, ALL, ALL}, {0}},
 	[0x12] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* SGX */
@@ -54,12 +83,13 @@ static const struct mask extended_masks[] = {
 		  0},
 		 {0}},
 	[0x7] = {true, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
-	[0x8] = {true, {0, 1u << 4, 0, 0}, {0}},          /* RDPRU */
-	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}},        /* SVM */
-	[0x1b] = {true, {ALL, ALL, ALL, ALL}, {0}},       /* IBS */
-	[0x1c] = {true, {ALL, ALL, ALL, ALL}, {0}},       /* LWP */
-	[0x1f] = {true, {ALL, ALL, ALL, ALL}, {0}},       /* memory encryption */
+	[0x8] = {true, {0, ~LEAF8_EBX, 0, 0}, {0}},
+	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}},  /* SVM */
+	[0x1b] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* IBS */
+	[0x1c] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* LWP */
+	[0x1f] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* memory encryption */
 	[0x20] = {true, {ALL, ALL, ALL, ALL}, {0}},
+	[0x21] = {true, {~LEAF21_EAX, ALL, ALL, ALL}, {0}},
 	[0x22] = {true, {ALL, ALL, ALL, ALL}, {0}},
 };
 
@@ -108,6 +138,9 @@ static void patch_topology(const struct vcpu *v, uint32_t leaf, struct cpuid *ou
 	case 0x1f:
 		out->edx = v->lapic.id;
 		break;
+	case 0x80000008u:
+		out->eax = (out->eax & ~0xffu) | hvm_phys_bits();
+		break;
 	case 0x8000001eu:
 		out->eax = v->lapic.id;
 		break;
@@ -137,7 +170,7 @@ static uint64_t xcr0_allowed(void)
 {
 	struct cpuid r = cpuid(0xd, 0);
 
-	return ((uint64_t)r.edx << 32 | r.eax) & 0xff;
+	return r.eax & XCR0_CARRIED;
 }
 
 bool hvm_xsetbv(uint64_t value)

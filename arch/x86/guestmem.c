@@ -33,6 +33,14 @@ static const void *ram_of(void *ctx, gpa_t a)
 	return hvm_guest_ram(ctx, a);
 }
 
+uint64_t hvm_code_linear(const struct vcpu *v)
+{
+	struct hvm_fetch f;
+
+	hvm->fetch_state(v, &f);
+	return f.linear;
+}
+
 bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out)
 {
 	struct walk_trail trail;

@@ -14,6 +14,11 @@
 
 const struct hvm_ops *hvm = &svm_ops;
 
+unsigned hvm_phys_bits(void)
+{
+	return MIN((unsigned)cpu_features.phys_bits, 48u);
+}
+
 int hvm_domain_init(struct domain *d)
 {
 	struct nested_format format = nested_amd;
@@ -57,12 +62,13 @@ void hvm_refill(struct domain *d)
 }
 
 /*
- * Make every vCPU of the domain forget its translations before this returns.
  * A vCPU outside the guest flushes when it enters; one inside is kicked out.
  * Processors that spin for a lock are outside, so a lock may be held here.
  */
-static void shootdown(struct domain *d)
+unsigned hvm_shootdown(struct domain *d)
 {
+	unsigned kicked = 0;
+
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		struct vcpu *v = d->vcpu[i];
 
@@ -74,13 +80,16 @@ static void shootdown(struct domain *d)
 		    !__atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
 			continue;
 		}
+		kicked++;
 		smp_kick(v->cpu);
 		while (__atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
 		       __atomic_load_n(&v->arch->flush, __ATOMIC_ACQUIRE)) {
 			cpu_pause();
 		}
 	}
+	return kicked;
 }
+
 
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
 {
@@ -95,7 +104,7 @@ void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, 
 		}
 	}
 	d->refill = true;
-	shootdown(d);
+	(void)hvm_shootdown(d);
 }
 
 void arch_vcpu_kick(struct vcpu *v)

@@ -55,7 +55,9 @@ struct vcpu_arch {
 	uint64_t gpr[16]; /* RAX and RSP are filled in at every exit and written back at entry */
 	uint64_t rip;
 	struct hvm_exception exception;
-	bool nmi_masked;   /* from the delivery of an NMI to its IRET */
+	bool nmi_masked;   /* from the delivery of an NMI to the end of its IRET: */
+	bool nmi_iret;     /* the IRET at nmi_iret_rip is about to run */
+	uint64_t nmi_iret_rip;
 	uint64_t pat;      /* IA32_PAT */
 	uint64_t tsc_offset;
 	struct {
@@ -113,6 +115,8 @@ struct hvm_ops {
 	bool (*set_efer)(struct vcpu *v, uint64_t value);
 	void (*set_pat)(struct vcpu *v, uint64_t value);
 	void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
+	/* RFLAGS.IF: the vCPU takes interrupts at all. */
+	bool (*interrupts_enabled)(const struct vcpu *v);
 	/* A port exits (true) or goes to the machine. */
 	void (*port_trap)(struct domain *d, uint16_t port, bool trap);
 	/* The vCPU's state for the crash report and the key handler. */
@@ -137,6 +141,8 @@ void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 
 /* cpuid.c: the guest's view of a leaf. */
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
+/* Physical address bits a guest has: the nested tables' four levels reach 48. */
+unsigned hvm_phys_bits(void);
 /* XSETBV of XCR0 by the guest; false: the value is not allowed, #GP. (APMv2 11.5.2) */
 bool hvm_xsetbv(uint64_t value);
 
@@ -147,8 +153,16 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 bool hvm_msr_direct(uint32_t msr);
 void hvm_msr_init(struct vcpu *v);
 
-/* mmio.c: a data access to guest physical `a` that nothing maps. */
-void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk);
+/* What touched memory that the nested tables do not map. */
+enum hvm_access {
+	ACCESS_DATA,     /* the instruction at RIP, for its operand */
+	ACCESS_FETCH,    /* the fetch of that instruction */
+	ACCESS_WALK,     /* the walk of the guest's own page tables */
+	ACCESS_DELIVERY, /* the delivery of an event: tables or stack */
+};
+
+/* mmio.c: guest physical `a`, which nothing maps, was accessed. */
+void hvm_mmio_fault(struct vcpu *v, gpa_t a, enum hvm_access access);
 
 /*
  * guestmem.c: the bytes at CS:RIP, an instruction's 15 and one more, which the
@@ -159,6 +173,8 @@ void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk);
 unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH], unsigned *mode);
 /* Host virtual address of the domain's RAM at `a` (to the end of its page), or NULL. */
 void *hvm_guest_ram(struct domain *d, gpa_t a);
+/* Linear address of the next instruction. */
+uint64_t hvm_code_linear(const struct vcpu *v);
 /* Linear to physical by the guest's own tables. False: not mapped. */
 bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
 
@@ -168,6 +184,11 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
 /* hvm.c: a domain and its vCPUs on this architecture. -ENOMEM. */
 int hvm_domain_init(struct domain *d) MUST_CHECK;
 int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start) MUST_CHECK;
+/*
+ * Every vCPU of the domain has forgotten its translations when this returns;
+ * how many had to be brought out of the guest for it. A lock may be held.
+ */
+unsigned hvm_shootdown(struct domain *d);
 /* Fill up what is set aside for trap paths (d->refill); from the run loop, never from a trap. */
 void hvm_refill(struct domain *d);
 

@@ -245,7 +245,7 @@ static void map_memory(struct domain *d)
 
 struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi)
 {
-	struct domain *d = domain_create(0, true, 1ull << cpu_features.phys_bits, MEMMAP_RANGES);
+	struct domain *d = domain_create(0, true, 1ull << hvm_phys_bits(), MEMMAP_RANGES);
 	struct hvm_start start;
 
 	if (!d) {
@@ -253,7 +253,8 @@ struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *a
 	}
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
-	must(domain_add_vcpu(d, lapic_id(), arch_cpu_this(), false), "no memory for a vCPU");
+	must(domain_add_vcpu(d, pcpus[options.dom0_cpu]->apic_id, options.dom0_cpu, false),
+	     "no memory for a vCPU");
 	load_kernel(d, info, acpi, &start);
 	map_memory(d);
 	build_platform(d, acpi);

@@ -23,6 +23,7 @@
 #define ICR_ASSERT    (1u << 14)
 #define ICR_PENDING   (1u << 12)
 #define ICR_ALL_OTHER (3u << 18)
+#define ICR_SELF      (1u << 18)
 #define ICR_WAIT_MAX  1000000
 
 static bool x2apic;
@@ -85,6 +86,18 @@ void lapic_send(uint32_t apic_id, uint32_t command)
 	icr_write(apic_id, command | ICR_ASSERT);
 }
 
+void lapic_self_kick(void)
+{
+	uint32_t command = VECTOR_KICK | ICR_ASSERT | ICR_SELF;
+
+	/* The shorthand needs no destination, so an interrupted write of the high half stays good. */
+	if (x2apic) {
+		wrmsr(MSR_X2APIC + (LAPIC_ICR >> 4), command);
+	} else {
+		lapic_write(LAPIC_ICR, command);
+	}
+}
+
 void lapic_nmi_others(void)
 {
 	if (enabled) {
@@ -114,15 +127,17 @@ static void lapic_setup(bool boot_processor)
 	lapic_write(LAPIC_TPR, 0);
 	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
 	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
-	/* The chipset's NMI goes to the boot processor. */
-	lapic_write(LAPIC_LVT_LINT1, boot_processor ? LVT_NMI : LVT_NMI | LVT_MASKED);
+	lapic_write(LAPIC_LVT_LINT1, LVT_MASKED);
 	if (max_lvt >= 4) {
 		lapic_write(LAPIC_LVT_PMC, LVT_MASKED);
 	}
 	if (max_lvt >= 5) {
 		lapic_write(LAPIC_LVT_THERMAL, LVT_MASKED);
 	}
+	/* Only an enabled APIC lets masks be cleared (SDM 3A 11.4.7.2). */
 	lapic_write(LAPIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
+	/* The chipset's NMI goes to the boot processor. */
+	lapic_write(LAPIC_LVT_LINT1, boot_processor ? LVT_NMI : LVT_NMI | LVT_MASKED);
 	/* What firmware left in service would block lower priorities. */
 	for (unsigned i = 0; i < 256; i++) {
 		unsigned isr = 0;

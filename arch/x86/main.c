@@ -97,5 +97,9 @@ void hypervisor_main(struct boot_info *info)
 		refuse("%s cannot be enabled on every processor (error %d)", hvm->name, rc);
 	}
 	start_recorder();
-	hvm_run(hwdom_build(info, &acpi));
+	if (options.dom0_cpu >= pcpu_count) {
+		log_notice("dom0_cpu: there is no processor %u, using 0", options.dom0_cpu);
+		options.dom0_cpu = 0;
+	}
+	smp_run(options.dom0_cpu, hwdom_build(info, &acpi));
 }

@@ -136,12 +136,40 @@ static COLD void refuse_instruction(struct vcpu *v, gpa_t a, const uint8_t *byte
 {
 	uint8_t b[8] = {0};
 
-	memcpy(b, bytes, MIN(n, 8u));
+	memcpy(b, bytes, MIN(n, (unsigned)sizeof(b)));
 	log_guest("d%u vcpu%u: instruction %02x %02x %02x %02x %02x %02x %02x %02x at 0x%llx cannot "
 		  "access trapped 0x%llx: #UD (doc/insn.md)",
 		  v->domain->id, v->id, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
 		  (unsigned long long)v->arch->rip, (unsigned long long)a.v);
 	hvm_inject(v, EXC_UD, false, 0);
+}
+
+/*
+ * Memory that is the domain's, but is not mapped yet (a hole or reserved page
+ * touched for the first time, a page dropped for want of a table): mapped now, and
+ * whatever touched it does so again. False: a handler's, or refused.
+ */
+static COLD bool map_missing(struct vcpu *v, gpa_t a)
+{
+	const struct mem_range *r = memmap_find(&v->domain->memmap, a);
+	uint64_t value;
+
+	return r && r->type != MEM_TRAP &&
+	       ioreq_mmio_read(v->domain, a, 1, &value) == VERDICT_PERFORM;
+}
+
+/* An instruction outside our set, or that we cannot read. */
+static COLD void not_decoded(struct vcpu *v, gpa_t fault, const uint8_t *bytes, unsigned n)
+{
+	gpa_t a;
+
+	if (map_missing(v, fault)) {
+		return;
+	}
+	if (n == 0 && !hvm_translate(v, hvm_code_linear(v), &a)) {
+		return; /* gone since the fault: the guest executes it again, and faults itself */
+	}
+	refuse_instruction(v, fault, bytes, n);
 }
 
 static void emulate(struct vcpu *v, gpa_t fault)
@@ -154,12 +182,9 @@ static void emulate(struct vcpu *v, gpa_t fault)
 	unsigned n, mode;
 
 	n = hvm_fetch_insn(v, bytes, &mode);
-	if (n == 0) {
-		return; /* gone since the fault: the guest executes it again, and faults itself */
-	}
-	if (insn_decode_cached(&v->arch->insns, bytes, n, mode, &in) != INSN_OK ||
+	if (n == 0 || insn_decode_cached(&v->arch->insns, bytes, n, mode, &in) != INSN_OK ||
 	    !locate(v, in, fault, &ac)) {
-		refuse_instruction(v, fault, bytes, n);
+		not_decoded(v, fault, bytes, n);
 		return;
 	}
 	if (in->kind == INSN_LOAD) {
@@ -176,29 +201,28 @@ static void emulate(struct vcpu *v, gpa_t fault)
 }
 
 /*
- * Page tables or instructions outside RAM: fine once the page is mapped, but
- * a handler cannot be read by the processor's walker or fetch unit.
+ * Page tables, instructions, descriptor tables or stacks outside RAM: fine once
+ * the page is mapped, but the processor cannot read from a handler.
  */
-static COLD void walk_or_fetch(struct vcpu *v, gpa_t a, const char *what)
+static COLD void by_processor(struct vcpu *v, gpa_t a, enum hvm_access access)
 {
-	const struct mem_range *r = memmap_find(&v->domain->memmap, a);
-	uint64_t value;
+	static const char *const what[] = {"data", "instructions", "page tables",
+					   "an event's tables or stack"};
 
-	if (r && r->type != MEM_TRAP &&
-	    ioreq_mmio_read(v->domain, gpa(a.v & ~7ull), 8, &value) == VERDICT_PERFORM) {
+	if (map_missing(v, a)) {
 		return;
 	}
-	log_guest("d%u vcpu%u: %s in memory at 0x%llx that is not mapped: #GP", v->domain->id,
-		  v->id, what, (unsigned long long)a.v);
+	log_guest("d%u vcpu%u: %s in memory at 0x%llx that cannot be mapped: #GP", v->domain->id,
+		  v->id, what[access], (unsigned long long)a.v);
 	hvm_inject(v, EXC_GP, true, 0);
 }
 
-void hvm_mmio_fault(struct vcpu *v, gpa_t a, bool fetch, bool walk)
+void hvm_mmio_fault(struct vcpu *v, gpa_t a, enum hvm_access access)
 {
 	v->arch->exits[CAUSE_MMIO]++;
-	if (walk || fetch) {
-		walk_or_fetch(v, a, walk ? "page tables" : "instructions");
-		return;
+	if (access == ACCESS_DATA) {
+		emulate(v, a);
+	} else {
+		by_processor(v, a, access);
 	}
-	emulate(v, a);
 }

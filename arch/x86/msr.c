@@ -38,6 +38,7 @@ static const uint32_t host_readable[] = {
 	0xc0010015u,  /* HWCR */
 	0xc001001au,  /* TOP_MEM */
 	0xc001001du,  /* TOP_MEM2 */
+	0xc001001fu,  /* NB configuration */
 	0xc0010055u,  /* interrupt pending */
 	0xc0010020u,  /* patch loader */
 	0xc0010061u,  0xc0010062u, 0xc0010063u, 0xc0010064u, /* P-states */
@@ -55,7 +56,6 @@ bool hvm_msr_direct(uint32_t msr)
 	case 0x174: /* SYSENTER */
 	case 0x175:
 	case 0x176:
-	case MSR_XSS:
 	case 0xc0000081u: /* STAR, LSTAR, CSTAR, SFMASK */
 	case 0xc0000082u:
 	case 0xc0000083u:
@@ -133,7 +133,12 @@ bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 	uint64_t *slot;
 
 	if (is_lapic(msr)) {
-		return vlapic_msr_read(&v->lapic, msr, value);
+		bool ok = vlapic_msr_read(&v->lapic, msr, value);
+
+		if (ok && msr == MSR_TSC_DEADLINE && *value) {
+			*value += v->arch->tsc_offset;
+		}
+		return ok;
 	}
 	if (is_mtrr(msr)) {
 		slot = mtrr_slot(v->arch, msr);
@@ -153,6 +158,7 @@ bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_MTRR_CAP:
 		*value = v->arch->mtrr.cap;
 		return true;
+	case MSR_XSS: /* no supervisor state is offered */
 	case MSR_MCG_CAP: /* no banks: machine checks are the hypervisor's */
 	case MSR_MCG_STATUS:
 		*value = 0;
@@ -193,10 +199,32 @@ static bool write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
 	return slot != NULL;
 }
 
+/* The guest's TSC deadline in ticks of the machine's TSC; 0 disarms (SDM 3A 11.5.4.1). */
+static uint64_t host_deadline(const struct vcpu *v, uint64_t deadline)
+{
+	uint64_t host = deadline - v->arch->tsc_offset;
+
+	return deadline && !host ? 1 : deadline ? host : 0;
+}
+
+/* The guest's TSC jumps; a deadline is a value of it, so the timer is armed anew. */
+static void write_tsc(struct vcpu *v, uint64_t value)
+{
+	uint64_t deadline = 0;
+	bool armed = hvm_msr_read(v, MSR_TSC_DEADLINE, &deadline) && deadline;
+
+	v->arch->tsc_offset = value - arch_time();
+	hvm->set_tsc_offset(v, v->arch->tsc_offset);
+	if (armed) {
+		(void)vlapic_msr_write(&v->lapic, MSR_TSC_DEADLINE, host_deadline(v, deadline));
+	}
+}
+
 bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	if (is_lapic(msr)) {
-		return vlapic_msr_write(&v->lapic, msr, value);
+		return vlapic_msr_write(&v->lapic, msr,
+					msr == MSR_TSC_DEADLINE ? host_deadline(v, value) : value);
 	}
 	if (is_mtrr(msr)) {
 		return write_mtrr(v, msr, value);
@@ -212,9 +240,9 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 		hvm->set_pat(v, value);
 		return true;
 	case MSR_TSC:
-		v->arch->tsc_offset = value - arch_time();
-		hvm->set_tsc_offset(v, v->arch->tsc_offset);
+		write_tsc(v, value);
 		return true;
+	case MSR_XSS:
 	case MSR_MCG_STATUS:
 		return value == 0;
 	default:

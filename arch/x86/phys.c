@@ -16,7 +16,7 @@
 #include "paging.h"
 #include "x86.h"
 
-#define VIEWS_MAX    64
+#define VIEWS_MAX    256
 #define VIEW_LEN_MAX (64 * MIB)
 
 extern char image_start[], image_end[];

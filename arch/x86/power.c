@@ -3,7 +3,7 @@
  * Ports that reset, suspend or distract the machine below the hypervisor:
  *
  *	0x20 0x21 0xa0 0xa1 0x4d0 0x4d1  8259s: masked for good, read all ones
- *	0x40-0x43                        8254: not there (PVH has no PIT)
+ *	0x40-0x43                        8254: not there (PVH has no PIT), reads zero
  *	0x61                             its gate: reads zero; SERR/IOCHK bits are not the guest's
  *	0x70                             RTC index; bit 7 masks NMIs, which are ours
  *	0x92, 0xcf9, FADT reset register resets
@@ -24,10 +24,13 @@
 #include "power.h"
 #include "sleep.h"
 
+#define PM1_WAK_STS 0x8000u
+
 static struct power {
 	struct domain *domain;
 	struct sleep_policy sleep;
-	uint16_t pm1a, pm1b;
+	uint16_t pm1a, pm1b, status;
+	bool woken; /* a sleep was refused: the domain waits for the status of its end */
 	uint16_t smi_cmd, reset_port;
 	uint8_t acpi_enable, acpi_disable, reset_value;
 	uint8_t rtc_index;
@@ -57,7 +60,8 @@ static uint32_t read_zero(void *ctx, uint16_t port, unsigned len)
 }
 
 static const struct port_ops pic_ops = {"8259 (absent)", read_absent, write_absent};
-static const struct port_ops pit_ops = {"8254 (absent)", read_absent, write_absent};
+/* Zero, not all ones: Linux takes 0xff for a counter's high byte and polls it 100,000 times. */
+static const struct port_ops pit_ops = {"8254 (absent)", read_zero, write_absent};
 static const struct port_ops gate_ops = {"port 0x61", read_zero, write_absent};
 
 static uint32_t read_rtc_index(void *ctx, uint16_t port, unsigned len)
@@ -169,6 +173,7 @@ static void write_pm1(void *ctx, uint16_t port, unsigned len, uint32_t value)
 		log_info("d%u: power-off", p->domain->id);
 		break;
 	case SLEEP_REFUSED:
+		p->woken = true;
 		log_guest("d%u: sleep state refused: the hypervisor would not survive it",
 			  p->domain->id);
 		break;
@@ -180,12 +185,39 @@ static void write_pm1(void *ctx, uint16_t port, unsigned len, uint32_t value)
 
 static const struct port_ops pm1_ops = {"PM1 control", read_pm1, write_pm1};
 
+/*
+ * PM1 status (ACPI 6.5 4.8.3.1.1). After a refused sleep the domain waits for
+ * the wake-up it believes in: it finds it at once, until it clears the bit.
+ */
+static uint32_t read_status(void *ctx, uint16_t port, unsigned len)
+{
+	const struct power *p = ctx;
+	uint32_t wake = p->woken ? PM1_WAK_STS >> (8 * (port - p->status)) : 0;
+
+	return arch_port_read(port, len) | (wake & (uint32_t)ones(len));
+}
+
+static void write_status(void *ctx, uint16_t port, unsigned len, uint32_t value)
+{
+	struct power *p = ctx;
+
+	if ((value << (8 * (port - p->status))) & PM1_WAK_STS) {
+		p->woken = false;
+	}
+	arch_port_write(port, len, value);
+}
+
+static const struct port_ops status_ops = {"PM1 status", read_status, write_status};
+
 static void write_smi(void *ctx, uint16_t port, unsigned len, uint32_t value)
 {
 	struct power *p = ctx;
 	uint8_t command = (uint8_t)value;
 
-	if (command != 0 && (command == p->acpi_enable || command == p->acpi_disable)) {
+	if (port == p->reset_port && command == p->reset_value) {
+		/* Nearly half of all machines reset by an SMI. */
+		reboot(p, "the FADT's reset register");
+	} else if (command != 0 && (command == p->acpi_enable || command == p->acpi_disable)) {
 		arch_port_write(port, len, value);
 	} else {
 		log_guest("d%u: SMI command 0x%x dropped: the FADT does not name it",
@@ -250,15 +282,21 @@ static int claim_acpi(struct domain *d, const struct acpi_fadt *f)
 		power.pm1b = (uint16_t)f->pm1b_control.address;
 		rc = claim(d, power.pm1b, 2, &pm1_ops);
 	}
+	if (rc == 0 && is_port(&f->pm1a_event)) {
+		power.status = (uint16_t)f->pm1a_event.address;
+		rc = claim(d, power.status, 2, &status_ops);
+	}
+	if (rc == 0 && is_port(&f->reset) && (f->reset.address < 0xcf8 || f->reset.address > 0xcff)) {
+		power.reset_port = (uint16_t)f->reset.address;
+		power.reset_value = f->reset_value;
+	}
 	if (rc == 0 && f->smi_cmd) {
 		power.smi_cmd = f->smi_cmd;
 		power.acpi_enable = f->acpi_enable;
 		power.acpi_disable = f->acpi_disable;
 		rc = claim(d, f->smi_cmd, 1, &smi_ops);
 	}
-	if (rc == 0 && is_port(&f->reset) && (f->reset.address < 0xcf8 || f->reset.address > 0xcff)) {
-		power.reset_port = (uint16_t)f->reset.address;
-		power.reset_value = f->reset_value;
+	if (rc == 0 && power.reset_port && power.reset_port != power.smi_cmd) {
 		rc = claim(d, power.reset_port, 1, &reset_ops);
 	}
 	return rc;

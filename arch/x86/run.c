@@ -44,16 +44,6 @@ static void deferred_work(struct vcpu *v)
 	hvm_refill(v->domain);
 }
 
-/* HLT: sleep until there is something to deliver. The check and the sleep are one step, interrupts off. */
-static void wait_for_event(struct vcpu *v)
-{
-	while (v->domain->end == DOMAIN_RUNNING && vlapic_pending(&v->lapic) < 0 &&
-	       !__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED)) {
-		irq_wait();
-	}
-	v->arch->halted = 0;
-}
-
 /* An NMI of the machine (SERR#, watchdog) is the hardware domain's. */
 static void pass_nmi(struct vcpu *v)
 {
@@ -65,6 +55,28 @@ static void pass_nmi(struct vcpu *v)
 			vlapic_accept_nmi(&v->lapic);
 		}
 	}
+}
+
+/* Does anything end HLT (APMv3 HLT): an interrupt that is enabled, an NMI that is not masked? */
+static bool wakes(struct vcpu *v)
+{
+	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !v->arch->nmi_masked) {
+		return true;
+	}
+	return hvm->interrupts_enabled(v) && vlapic_pending(&v->lapic) >= 0;
+}
+
+/* HLT: sleep until there is something to deliver. The check and the sleep are one step, interrupts off. */
+static void wait_for_event(struct vcpu *v)
+{
+	for (;;) {
+		pass_nmi(v);
+		if (v->domain->end != DOMAIN_RUNNING || wakes(v)) {
+			break;
+		}
+		irq_wait();
+	}
+	v->arch->halted = 0;
 }
 
 struct vcpu *hvm_work(struct vcpu *v)

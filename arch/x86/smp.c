@@ -14,6 +14,7 @@
 #include <taproot/string.h>
 #include "boot.h"
 #include "cpu.h"
+#include "hvm.h"
 #include "lapic.h"
 #include "paging.h"
 #include "x86.h"
@@ -52,9 +53,27 @@ struct start_page {
 
 void ap_main(void)
 {
-	for (;;) {
+	struct pcpu *p = this_cpu();
+
+	while (!__atomic_load_n(&p->start, __ATOMIC_ACQUIRE)) {
 		irq_wait();
 	}
+	hvm_run(p->start);
+}
+
+/* On the processor itself, interrupts off: seen when its wait ends. */
+static void set_start(void *arg)
+{
+	__atomic_store_n(&this_cpu()->start, arg, __ATOMIC_RELEASE);
+}
+
+void smp_run(unsigned cpu, struct vcpu *v)
+{
+	if (cpu == this_cpu()->id) {
+		hvm_run(v);
+	}
+	smp_call(cpu, set_start, v);
+	ap_main();
 }
 
 static NORETURN void ap_entry(void)

@@ -17,7 +17,6 @@
 
 #define MSR_VM_CR       0xc0010114u
 #define MSR_VM_HSAVE_PA 0xc0010117u
-#define EXC_MC          18
 #define IOPM_PAGES      3
 #define MSRPM_PAGES     2
 
@@ -252,6 +251,11 @@ static bool set_efer(struct vcpu *v, uint64_t value)
 	return true;
 }
 
+static bool interrupts_enabled(const struct vcpu *v)
+{
+	return svm_of(v)->vmcb->rflags & RFLAGS_IF;
+}
+
 static void set_pat(struct vcpu *v, uint64_t value)
 {
 	svm_of(v)->vmcb->g_pat = value;
@@ -296,6 +300,7 @@ const struct hvm_ops svm_ops = {
 	.segment_bases = segment_bases,
 	.efer = get_efer,
 	.set_efer = set_efer,
+	.interrupts_enabled = interrupts_enabled,
 	.set_pat = set_pat,
 	.set_tsc_offset = set_tsc_offset,
 	.port_trap = port_trap,

@@ -8,6 +8,8 @@
 #include "svm_caps.h"
 #include "vmcb.h"
 
+#define EXC_MC 18
+
 /* A vCPU's SVM state: vcpu_arch.vendor. */
 struct svm_vcpu {
 	struct vmcb *vmcb;
@@ -35,5 +37,21 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *v)
 NORETURN void svm_run(struct vcpu *v);
 /* svm_inject.c: choose the event for this entry; EVENTINJ is clear and no window open. */
 void svm_choose_event(struct vcpu *v);
+
+/*
+ * svm_inject.c: the exit interrupted the delivery of this event, which comes
+ * again at the next entry. Software interrupts and exceptions (INTn; INT3 and
+ * INTO, vectors 3 and 4) are executed again instead: the exit left RIP at them.
+ */
+static inline void svm_keep_event(struct svm_vcpu *s, uint64_t event)
+{
+	uint64_t type = event & EVENT_TYPE_MASK, vector = event & 0xff;
+
+	if (type == EVENT_TYPE_SOFT ||
+	    (type == EVENT_TYPE_EXCEPTION && (vector == 3 || vector == 4))) {
+		return;
+	}
+	s->reinject = event;
+}
 
 #endif

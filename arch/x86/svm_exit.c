@@ -73,8 +73,8 @@ static void exit_vintr(struct vcpu *v, struct vmcb *b)
 
 static void exit_iret(struct vcpu *v, struct vmcb *b)
 {
-	/* The IRET itself runs at the next entry; NMIs may come after it. */
-	v->arch->nmi_masked = false;
+	v->arch->nmi_iret = true;
+	v->arch->nmi_iret_rip = v->arch->rip;
 	b->icpt_misc1 &= ~ICPT_IRET;
 }
 
@@ -218,8 +218,9 @@ static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 	uint64_t code = b->exitcode;
 
 	v->arch->exits[CAUSE_OTHER]++;
-	if (code == VMEXIT_EXCP0 + 18) {
-		/* The machine check itself is taken by the host after STGI. */
+	if (code == VMEXIT_EXCP0 + EXC_MC) {
+		/* An intercepted machine check is not pending any more: to our own handler with it. */
+		__asm__ volatile("int %0" : : "i"(EXC_MC));
 		return;
 	}
 	if (code == UINT64_MAX) {
@@ -290,16 +291,7 @@ static inline void collect_events(struct vcpu *v, struct svm_vcpu *s, const stru
 		vlapic_set_tpr_class(&v->lapic, tpr);
 	}
 	if (__builtin_expect(b->exitintinfo & EVENT_VALID, 0)) {
-		/*
-		 * A software interrupt or exception (INTn, INT3, INTO) is executed
-		 * again instead: the exit left RIP at the instruction.
-		 */
-		if ((b->exitintinfo & EVENT_TYPE_MASK) != EVENT_TYPE_SOFT) {
-			s->reinject = b->exitintinfo;
-		}
-	} else if (__builtin_expect(b->eventinj & EVENT_VALID, 0) && b->exitcode == UINT64_MAX) {
-		/* VMEXIT_INVALID: nothing ran, the event is still to come. */
-		s->reinject = b->eventinj;
+		svm_keep_event(s, b->exitintinfo);
 	}
 }
 
@@ -334,9 +326,21 @@ static inline void leave(struct vcpu *v, struct svm_vcpu *s, const struct vmcb *
 	collect_events(v, s, b);
 }
 
+/* Who met the hole: what is at RIP, or the processor on its way (APMv2 15.25.6). */
+static inline enum hvm_access npf_access(const struct vcpu *v, const struct vmcb *b)
+{
+	if (__builtin_expect(svm_of(v)->reinject != 0, 0)) {
+		return ACCESS_DELIVERY;
+	}
+	if (__builtin_expect((b->exitinfo1 & (NPF_WALK | NPF_FETCH)) != 0, 0)) {
+		return b->exitinfo1 & NPF_WALK ? ACCESS_WALK : ACCESS_FETCH;
+	}
+	return ACCESS_DATA;
+}
+
 static inline void exit_npf(struct vcpu *v, const struct vmcb *b)
 {
-	hvm_mmio_fault(v, gpa(b->exitinfo2), b->exitinfo1 & NPF_FETCH, b->exitinfo1 & NPF_WALK);
+	hvm_mmio_fault(v, gpa(b->exitinfo2), npf_access(v, b));
 }
 
 static inline void handle_exit(struct vcpu *v, struct vmcb *b)

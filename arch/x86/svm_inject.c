@@ -9,7 +9,6 @@
 #include <taproot/log.h>
 #include "svm.h"
 
-
 static void window_open(struct vmcb *b, unsigned priority)
 {
 	b->vintr |= VINTR_IRQ | ((uint64_t)priority << VINTR_PRIO_SHIFT);
@@ -27,12 +26,29 @@ static uint64_t exception_event(struct hvm_exception *e)
 	return event;
 }
 
+/*
+ * NMIs stay masked until the IRET has run, which its intercept comes before: the
+ * vCPU is past it when RIP is elsewhere. Until then a pending NMI waits for
+ * the next exit, whatever that is (APMv2 15.20).
+ */
+static bool nmi_masked(struct vcpu *v)
+{
+	struct vcpu_arch *a = v->arch;
+
+	if (a->nmi_masked && a->nmi_iret && a->rip != a->nmi_iret_rip) {
+		a->nmi_masked = false;
+		a->nmi_iret = false;
+	}
+	return a->nmi_masked;
+}
+
 static void inject_nmi(struct vcpu *v, struct vmcb *b)
 {
-	if (v->arch->nmi_masked || (b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
+	if (nmi_masked(v) || (b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
 		return;
 	}
 	v->arch->nmi_masked = true;
+	v->arch->nmi_iret = false;
 	b->icpt_misc1 |= ICPT_IRET;
 	b->eventinj = EVENT_VALID | EVENT_TYPE_NMI | 2;
 }
@@ -77,11 +93,11 @@ void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 	struct svm_vcpu *s = svm_of(v);
 
 	/*
-	 * The instruction that faults here has been intercepted while no event
-	 * was in delivery, or while one was: then a contributory fault on top of
-	 * a contributory one doubles (APMv2 8.2.9).
+	 * While an exception was in delivery, a contributory fault on top of a
+	 * contributory one or a page fault doubles (APMv2 8.2.9); #UD is benign.
 	 */
-	if ((s->reinject & EVENT_TYPE_MASK) == EVENT_TYPE_EXCEPTION && (s->reinject & EVENT_VALID)) {
+	if (vector != EXC_UD && (s->reinject & EVENT_VALID) &&
+	    (s->reinject & EVENT_TYPE_MASK) == EVENT_TYPE_EXCEPTION) {
 		unsigned first = s->reinject & 0xff;
 
 		if (first == EXC_DF) {

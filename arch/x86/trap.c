@@ -34,6 +34,10 @@ static void nmi_handle(void)
 	}
 	p->nmi_count++;
 	p->nmi_pending = true;
+	/* It may have come between the run loop's look at the flag and the guest: end that run at once. */
+	if (p->vcpu) {
+		lapic_self_kick();
+	}
 }
 
 void trap_handle(struct trap_frame *f)

@@ -17,7 +17,7 @@
 
 #define SIZE_MIN (16 * MIB)
 
-enum kind { KIND_FLAG, KIND_CHOICE, KIND_SIZE, KIND_TEXT };
+enum kind { KIND_FLAG, KIND_CHOICE, KIND_SIZE, KIND_NUMBER, KIND_TEXT };
 
 struct choice {
 	const char *name;
@@ -52,6 +52,8 @@ static const struct entry table[] = {
 	 "loglvl=error|notice|info|trace: how much is logged (info)"},
 	{"dom0_mem", KIND_SIZE, FIELD(dom0_mem), NULL,
 	 "dom0_mem=SIZE: memory of the hardware domain, with suffix K, M or G (all)"},
+	{"dom0_cpu", KIND_NUMBER, FIELD(dom0_cpu), NULL,
+	 "dom0_cpu=N: number of the processor that runs the hardware domain (0)"},
 	{"dom0_cmdline", KIND_TEXT, FIELD(dom0_cmdline), NULL,
 	 "dom0_cmdline=\"TEXT\": added to the command line of the hardware domain"},
 	{"noreboot", KIND_FLAG, FIELD(noreboot), NULL,
@@ -166,6 +168,7 @@ static bool parse_size(const char *s, uint64_t *value)
 static const char *set(struct options *o, const struct entry *e, const char *value)
 {
 	uint8_t *where = (uint8_t *)o + e->where;
+	uint32_t number;
 	uint64_t size;
 	size_t len;
 
@@ -193,6 +196,13 @@ static const char *set(struct options *o, const struct entry *e, const char *val
 			return "needs a size of at least 16M with suffix K, M or G";
 		}
 		memcpy(where, &size, sizeof(size));
+		return NULL;
+	case KIND_NUMBER:
+		if (fmt_parse_u64(value, &value, &size) || *value || size > UINT32_MAX) {
+			return "needs a number";
+		}
+		number = (uint32_t)size;
+		memcpy(where, &number, sizeof(number));
 		return NULL;
 	default:
 		len = strlen(value);

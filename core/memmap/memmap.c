@@ -170,7 +170,8 @@ int memmap_open(struct memmap *m, gpa_t a)
 	if (from != MEM_HOLE && from != MEM_RESERVED) {
 		return -EBUSY;
 	}
-	if (m->opened >= m->capacity / 4 || !memmap_has_room(m, 2)) {
+	/* A quarter of the room stays for claims. Neighbours that are open alike are one range. */
+	if (!memmap_has_room(m, m->capacity / 4 + 2)) {
 		return -ENOSPC;
 	}
 	memmap_make_room(m, 2);
@@ -179,7 +180,6 @@ int memmap_open(struct memmap *m, gpa_t a)
 	}
 	r = &m->range[memmap_split(m, page)];
 	r->type = MEM_OPEN;
-	m->opened++;
 	m->generation++;
 	memmap_note(m, page, page + PAGE_SIZE, from, MEM_OPEN);
 	memmap_tell(m);

@@ -78,7 +78,6 @@ struct memmap {
 	uint64_t limit; /* end of the address space, 1 << physical address bits */
 	uint64_t generation;
 	unsigned recent; /* a range that the last change touched: look-ups try it first */
-	unsigned opened; /* pages of type MEM_OPEN ever made */
 	/* The changes of the commit in progress; told in pieces when there are more. */
 	struct memmap_change change[MEMMAP_CHANGES_MAX];
 	unsigned change_count;
@@ -128,8 +127,8 @@ void memmap_commit(struct memmap *m, const struct memmap_step *steps, unsigned c
 
 /*
  * The hardware domain touched the page that holds `a`: a page of a hole or
- * reserved range becomes MEM_OPEN. -EBUSY: another type; -ENOSPC: too many
- * pages were opened already (a quarter of the map's room).
+ * reserved range becomes MEM_OPEN. -EBUSY: another type; -ENOSPC: the ranges
+ * of opened pages would leave less than a quarter of the map's room for claims.
  */
 int memmap_open(struct memmap *m, gpa_t a) MUST_CHECK;
 

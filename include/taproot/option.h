@@ -22,6 +22,7 @@ struct options {
 	bool help;
 	bool x2apic;                           /* use x2APIC mode on the machine when it is there */
 	uint64_t dom0_mem;                     /* bytes; 0: all there is */
+	uint32_t dom0_cpu; /* number of the processor that runs the hardware domain */
 	char dom0_cmdline[OPTION_CMDLINE_MAX]; /* appended to the module's own */
 };
 

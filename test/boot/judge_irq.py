@@ -9,7 +9,7 @@ Not supported: devices that a scenario leaves alone.
 """
 import re
 
-DRIVERS = {"nvme": ["nvme"], "network": ["igb"]}
+DRIVERS = {"nvme": ["nvme"], "network": ["igb"], "busy": ["nvme", "igb"]}
 ENABLE, MASK_ALL = 1 << 15, 1 << 14
 
 

@@ -146,6 +146,12 @@ TESTS = [
 	     allow=[r"triple fault", r"\bd\d+: crashed"],
 	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"d0: crashed", (BANNER, 2)]),
 
+	# The domain on another processor than the one that takes the console's interrupts:
+	# kicks, messages and shootdowns cross from one to the other.
+	dict(name="other-cpu", scenario="busy", judges=["flush", "irq"],
+	     options=OPTIONS + " dom0_cpu=1",
+	     expect=[r"T: pass ping", r"T: pass busy"]),
+
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
 	     expect=[r"REFUSED: no SVM: .*; use a processor with SVM"]),

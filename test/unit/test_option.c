@@ -39,6 +39,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o.record, PORT_NONE);
 	assert_int_equal(o.loglvl, LOG_INFO);
 	assert_int_equal(o.dom0_mem, 0);
+	assert_int_equal(o.dom0_cpu, 0);
 	assert_true(o.x2apic);
 	assert_false(o.noreboot || o.help);
 	assert_string_equal(o.dom0_cmdline, "");
@@ -121,6 +122,21 @@ static void test_sizes(void **state)
 	}
 }
 
+static void test_numbers(void **state)
+{
+	static const char *const bad[] = {"dom0_cpu=", "dom0_cpu=1K", "dom0_cpu=-1", "dom0_cpu",
+					  "dom0_cpu=0x100000000"};
+
+	(void)state;
+	parse("dom0_cpu=3");
+	assert_int_equal(o.dom0_cpu, 3);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		parse(bad[i]);
+		assert_true(complained("option 'dom0_cpu' needs"));
+		assert_int_equal(o.dom0_cpu, 0);
+	}
+}
+
 static void test_complaints(void **state)
 {
 	(void)state;
@@ -175,7 +191,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_all),
 		cmocka_unit_test(test_image_name), cmocka_unit_test(test_quotes),
-		cmocka_unit_test(test_sizes),      cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_numbers),      cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_long),       cmocka_unit_test(test_help),
 	};
 

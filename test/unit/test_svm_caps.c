@@ -56,7 +56,8 @@ static void asids_are_not_reused_silently(void **state)
 	(void)state;
 	asid_pool_init(&pool, 4);
 	for (unsigned i = 0; i < 3; i++) {
-		assert_false(asid_assign(&pool, &a[i], 0));
+		/* The first one flushes what an earlier user of the processor left. */
+		assert_int_equal(asid_assign(&pool, &a[i], 0), i == 0);
 		assert_in_range(a[i].number, 1, 3);
 		assert_false(seen >> a[i].number & 1);
 		seen |= 1u << a[i].number;
@@ -76,8 +77,7 @@ static void asid_flush_gives_a_new_number(void **state)
 
 	(void)state;
 	asid_pool_init(&pool, 16);
-	flush = asid_assign(&pool, &a, 0);
-	assert_false(flush);
+	(void)asid_assign(&pool, &a, 0);
 	for (unsigned i = 0; i < 100; i++) {
 		before = a.number;
 		a.generation = 0;
