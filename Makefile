@@ -154,8 +154,8 @@ bench: $(addprefix $B/bench/,$(BENCH)) all
 fuzz:
 	$(SAY) FUZZ $(FUZZ)
 	@mkdir -p $B/libfuzzer
-	$Qfor f in $(FUZZ); do clang $(filter-out -MMD -MP,$(HOST_CFLAGS)) -fsanitize=fuzzer,address,undefined \
-		-o $B/libfuzzer/$$f test/fuzz/fuzz_$$f.c $(HOSTLIB_SRC) || exit 1; done
+	$Q$(foreach f,$(FUZZ),clang $(filter-out -MMD -MP,$(HOST_CFLAGS)) -fsanitize=fuzzer,address,undefined \
+		-o $B/libfuzzer/$f test/fuzz/fuzz_$f.c $(HOSTLIB_SRC) $(LIBS_fuzz_$f) || exit 1;)
 
 clang:
 	$Q$(MAKE) --no-print-directory B=$B/clang CC=clang HOSTCC=clang $B/clang/taproot.elf64.0

@@ -64,6 +64,8 @@ int main(int argc, char **argv)
 	if (result.lost) {
 		printf("%lu records lost\n", result.lost);
 	}
+	printf("%lu MSI-X writes, %lu of them with a bound message\n", result.msix_writes,
+	       result.msix_bound);
 	printf("%lu functions, %lu accesses, %lu differences%s\n", result.functions,
 	       result.accesses, result.differences,
 	       result.truncated ? " (the last record is cut off)" : "");

@@ -62,6 +62,20 @@ int arch_vector_alloc(unsigned cpu, struct irq_source *src)
 	return found;
 }
 
+int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src)
+{
+	int rc = -ENOSPC;
+
+	ASSERT(cpu < arch_cpu_count() && vector >= VECTOR_FIRST && vector < VECTORS);
+	lock_acquire(&vector_lock);
+	if (!vectors[cpu][vector] && host_vector_count(cpu) < vector_limit) {
+		vectors[cpu][vector] = src;
+		rc = (int)vector;
+	}
+	lock_release(&vector_lock);
+	return rc;
+}
+
 void arch_vector_free(unsigned cpu, unsigned vector)
 {
 	lock_acquire(&vector_lock);

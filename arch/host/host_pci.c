@@ -25,6 +25,7 @@ static struct {
 	uint32_t value;
 } forced = {.sbdf = {0xffffffffu}};
 
+void (*host_pci_write_hook)(sbdf_t sbdf, unsigned reg);
 unsigned host_pci_read_count;
 unsigned host_pci_write_count;
 
@@ -37,6 +38,7 @@ void host_pci_reset(void)
 	memset(segment0, 0, sizeof(segment0));
 	host_pci_function_count = 0;
 	ecam_count = 0;
+	host_pci_write_hook = NULL;
 	host_pci_read_count = 0;
 	host_pci_write_count = 0;
 	host_iomap_write_count = 0;
@@ -319,6 +321,7 @@ struct host_pci *host_pci_load(sbdf_t sbdf, const uint8_t *config, unsigned size
 			p->express = at;
 		} else if (p->config[at] == PCI_CAPID_PM) {
 			host_pci_writable(p, at + PM_REG_CSR, 2, PM_CSR_STATE);
+			p->pm = at;
 		}
 	}
 	return p;
@@ -394,12 +397,35 @@ static void function_reset(struct host_pci *p)
 	}
 }
 
+void host_pci_reset_one(struct host_pci *p)
+{
+	function_reset(p);
+}
+
+static void secondary_bus_reset(const struct host_pci *bridge)
+{
+	for (unsigned i = 0; i < host_pci_function_count; i++) {
+		struct host_pci *p = host_pci_functions[i];
+		unsigned bus = sbdf_bus(p->sbdf);
+
+		if (sbdf_segment(p->sbdf) == sbdf_segment(bridge->sbdf) && p != bridge &&
+		    bridge->config[PCI_REG_SECONDARY] > sbdf_bus(bridge->sbdf) &&
+		    bus >= bridge->config[PCI_REG_SECONDARY] &&
+		    bus <= bridge->config[PCI_REG_SUBORDINATE]) {
+			function_reset(p);
+		}
+	}
+}
+
 void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 {
 	struct host_pci *p = host_pci_find(sbdf);
 	unsigned state = p && p->pm ? p->config[p->pm + PM_REG_CSR] & PM_CSR_STATE : 0;
 
 	check(reg, len);
+	if (host_pci_write_hook) {
+		host_pci_write_hook(sbdf, reg);
+	}
 	host_pci_write_count++;
 	if (!p || !reachable(sbdf, reg) || reg >= p->size) {
 		return;
@@ -416,7 +442,13 @@ void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 	    (value >> (8 * (p->express + EXP_REG_DEVCTL + 1 - reg)) & 0x80)) {
 		function_reset(p);
 	}
-	if (state == PM_STATE_D3 && (p->config[p->pm + PM_REG_CSR] & PM_CSR_STATE) == PM_STATE_D0) {
+	if ((p->config[PCI_REG_HEADER_TYPE] & PCI_HEADER_LAYOUT) == PCI_HEADER_BRIDGE &&
+	    reg <= PCI_REG_BRIDGE_CTL && reg + len > PCI_REG_BRIDGE_CTL &&
+	    (host_pci_get(p, PCI_REG_BRIDGE_CTL, 2) & PCI_BRIDGE_CTL_RESET)) {
+		secondary_bus_reset(p);
+	}
+	if (state == PM_STATE_D3 &&
+	    (p->config[p->pm + PM_REG_CSR] & (PM_CSR_STATE | PM_CSR_NO_RESET)) == PM_STATE_D0) {
 		function_reset(p);
 	}
 }

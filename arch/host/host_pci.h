@@ -23,6 +23,8 @@ struct host_pci *host_pci_load(sbdf_t sbdf, const uint8_t *config, unsigned size
 /* It is pulled out: answers no more. */
 void host_pci_remove(struct host_pci *p);
 struct host_pci *host_pci_find(sbdf_t sbdf);
+/* Its registers and memory become those after a reset. A bridge's Secondary Bus Reset does it too. */
+void host_pci_reset_one(struct host_pci *p);
 
 /* BAR `index` (6: ROM) with these read-only low bits (PCI 3.0 6.2.5.1). */
 void host_pci_bar(struct host_pci *p, unsigned index, uint32_t bits, uint64_t size);
@@ -36,7 +38,7 @@ void host_pci_cap_msix(struct host_pci *p, unsigned offset, unsigned count, unsi
 		       uint32_t table, unsigned pba_bar, uint32_t pba);
 /* PCI Express with function-level reset, which resets registers and memory at once. */
 void host_pci_cap_express(struct host_pci *p, unsigned offset);
-/* Power management; D3hot to D0 resets the function. */
+/* Power management; D3hot to D0 resets the function, unless No_Soft_Reset was set in it. */
 void host_pci_cap_pm(struct host_pci *p, unsigned offset);
 
 /* The registers, past all masks. */
@@ -57,6 +59,8 @@ void host_pci_force_read(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value
 /* The same for windows on device memory; physical address UINT64_MAX: none do. */
 void host_iomap_force_read(uint64_t address, uint64_t value);
 
+/* Called for each write to configuration space, before it happens. NULL: not. */
+extern void (*host_pci_write_hook)(sbdf_t sbdf, unsigned reg);
 extern unsigned host_pci_read_count;
 extern unsigned host_pci_write_count;
 extern unsigned host_iomap_write_count;

@@ -159,7 +159,7 @@ static const char *play_range(struct replay *p, const struct record *r)
 	return NULL;
 }
 
-static const char *play_function(struct replay *p, const struct record *r)
+static const char *play_function(struct replay *p, const struct record *r, bool ready)
 {
 	uint64_t sizes[RECORD_BARS];
 	const uint8_t *config, *bars;
@@ -177,6 +177,9 @@ static const char *play_function(struct replay *p, const struct record *r)
 		if (sizes[i] & (sizes[i] - 1)) {
 			return "a BAR whose size is no power of two";
 		}
+	}
+	if (ready && host_pci_find((sbdf_t){r->sbdf})) {
+		host_pci_remove(host_pci_find((sbdf_t){r->sbdf})); /* another device in its place */
 	}
 	if (host_pci_find((sbdf_t){r->sbdf}) || r->sbdf >= PCI_SEGMENTS_MAX << 16 ||
 	    p->result->functions == FUNCTIONS_MAX) {
@@ -236,7 +239,7 @@ static void compare(struct replay *p, const struct record *r)
 {
 	static const struct record none;
 	struct record expect = *r;
-	bool equal = true;
+	bool equal = true, bound = false;
 
 	for (unsigned i = 0; i <= r->count; i++) {
 		const struct record *got = i < emitted.count ? &emitted.record[i] : &none;
@@ -244,6 +247,7 @@ static void compare(struct replay *p, const struct record *r)
 		if (i && !next(p, &expect)) {
 			return; /* the recording ends in the middle of an access */
 		}
+		bound |= i && (expect.count & (PCI_RESULT_BOUND | PCI_RESULT_OPEN));
 		if (same(&expect, got)) {
 			continue;
 		}
@@ -256,6 +260,10 @@ static void compare(struct replay *p, const struct record *r)
 		equal = false;
 	}
 	p->result->differences += !equal;
+	if (r->type == RECORD_MSIX && (r->access & RECORD_WRITE)) {
+		p->result->msix_writes++;
+		p->result->msix_bound += bound;
+	}
 }
 
 static bool access_valid(const struct record *r, unsigned longest)
@@ -321,7 +329,7 @@ static const char *play_one(struct replay *p, const struct record *r, bool *read
 
 	switch (r->type) {
 	case RECORD_FUNCTION:
-		return play_function(p, r);
+		return play_function(p, r, *ready);
 	case RECORD_WINDOW:
 		play_window(p, r);
 		return NULL;

@@ -14,6 +14,8 @@ struct replay_result {
 	const char *error; /* NULL: the recording could be played */
 	unsigned long functions;
 	unsigned long accesses;
+	unsigned long msix_writes; /* writes to trapped pages, and those of them that */
+	unsigned long msix_bound;  /* left a message with a vector of ours */
 	unsigned long differences;
 	unsigned long lost;    /* records missing by the counter */
 	bool truncated;        /* the last record is cut off */

@@ -116,19 +116,29 @@ static void add_ioapics(struct domain *d, const struct acpi_madt *madt)
 	}
 }
 
+static struct pci_window ecam_window(const struct acpi_ecam *e)
+{
+	return (struct pci_window){
+		.segment = e->segment,
+		.bus_first = e->bus_first,
+		.bus_last = e->bus_last,
+		.bus0 = e->bus0,
+	};
+}
+
 static void add_root_complex(struct domain *d, const struct acpi_mcfg *mcfg)
 {
 	static struct pci_window window[ACPI_ECAMS_MAX];
 
 	for (unsigned i = 0; i < mcfg->count; i++) {
-		window[i] = (struct pci_window){
-			.segment = mcfg->ecam[i].segment,
-			.bus_first = mcfg->ecam[i].bus_first,
-			.bus_last = mcfg->ecam[i].bus_last,
-			.bus0 = mcfg->ecam[i].bus0,
-		};
+		window[i] = ecam_window(&mcfg->ecam[i]);
 	}
 	must(pci_root_create(d, window, mcfg->count), "the PCI root complex");
+	for (unsigned i = 0; i < mcfg->refused_count; i++) {
+		struct pci_window refused = ecam_window(&mcfg->refused[i]);
+
+		pci_deny_window(d, &refused);
+	}
 }
 
 /* Where ISA interrupt `irq` is wired, by the MADT's overrides (ACPI 6.5 5.2.12.5). */

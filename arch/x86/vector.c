@@ -42,6 +42,23 @@ int arch_vector_alloc(unsigned cpu, struct irq_source *src)
 	return rc;
 }
 
+int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src)
+{
+	struct pcpu *p = cpu < pcpu_count ? pcpus[cpu] : NULL;
+	int rc = -ENOSPC;
+
+	if (!p || p->apic_id > APIC_ID_MSI_MAX) {
+		return -ENOSPC;
+	}
+	lock_acquire(&vector_lock);
+	if (!p->vector[vector]) {
+		__atomic_store_n(&p->vector[vector], src, __ATOMIC_RELEASE);
+		rc = (int)vector;
+	}
+	lock_release(&vector_lock);
+	return rc;
+}
+
 void arch_vector_free(unsigned cpu, unsigned vector)
 {
 	lock_acquire(&vector_lock);

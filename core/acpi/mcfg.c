@@ -4,7 +4,8 @@
  *
  * PCI Firmware 3.3 4.1.2. A window that makes no sense (buses backwards, a
  * base that is no multiple of 1 MiB, beyond the address space, overlapping an
- * earlier window) is left out and counted; the others stay usable.
+ * earlier window) is left out and counted; the others stay usable. Whoever
+ * uses the table keeps the domain off those as well.
  */
 #include <taproot/acpi.h>
 #include <taproot/acpi_spec.h>
@@ -51,6 +52,15 @@ static const char *judge(const struct acpi_mcfg *m, const struct acpi_ecam *e)
 	return NULL;
 }
 
+/* Remember a window that is left out, if it has a place. */
+static void refuse_window(struct acpi_mcfg *m, const struct acpi_ecam *e)
+{
+	if (e->bus_first <= e->bus_last && e->bus0.v != 0 && e->bus0.v < 1ull << 52 &&
+	    m->refused_count < ACPI_ECAMS_MAX) {
+		m->refused[m->refused_count++] = *e;
+	}
+}
+
 int acpi_parse_mcfg(const void *table, size_t len, struct acpi_mcfg *out, struct acpi_refusal *why)
 {
 	size_t own = 0;
@@ -73,6 +83,7 @@ int acpi_parse_mcfg(const void *table, size_t len, struct acpi_mcfg *out, struct
 			out->ecam[out->count++] = e;
 			continue;
 		}
+		refuse_window(out, &e);
 		if (out->left_out++ == 0) {
 			out->first.reason = reason;
 			out->first.offset = (uint32_t)at;

@@ -7,7 +7,10 @@
  * message that goes to another processor moves the source there: masked by
  * us, programmed, opened again; the old vector stays ours until the next
  * interrupt, because one may still be on its way to it (as in Linux and Xen:
- * PCI 3.0 6.8.3.5 leaves in-flight messages to software).
+ * PCI 3.0 6.8.3.5 leaves in-flight messages to software). A message without a
+ * mask bit keeps its vector, so that there is no moment with half of a new
+ * one; when the vector is taken over there it stays where it is, which costs
+ * an interrupt between processors and nothing else.
  *
  * Deliberately not supported: several messages of one MSI capability as one
  * block (each is a source with its own mask), remapped messages.
@@ -52,10 +55,23 @@ static unsigned irq_source_target(const struct irq_source *src)
 	return irq_target_cpu(src->domain, src->msi_addr, src->msi_data);
 }
 
+/* A vector on `cpu`: for a source that cannot be masked, the one it has. */
+static int irq_source_vector(struct irq_source *src, unsigned cpu)
+{
+	if (!src->bound || !src->same_vector) {
+		return arch_vector_alloc(cpu, src);
+	}
+	if (src->old_bound && src->old_cpu == cpu && src->old_vector == src->vector) {
+		src->old_bound = false; /* back to where it came from */
+		return src->vector;
+	}
+	return arch_vector_alloc_at(cpu, src->vector, src);
+}
+
 /* Bind to a vector on `cpu`, or move there. The source is masked. */
 static bool irq_source_bind(struct irq_source *src, unsigned cpu)
 {
-	int vector = arch_vector_alloc(cpu, src);
+	int vector = irq_source_vector(src, cpu);
 
 	if (vector < 0) {
 		log_guest("irq: no vector left on cpu %u for a source (kind %u, index %u): %s", cpu,

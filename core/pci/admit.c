@@ -5,13 +5,14 @@
  * first access on a trap path, takes what was set aside, and is refused with
  * a line in the log when that is used up.
  *
- * Deliberately not supported: taking a function out again (hot removal); its
- * registers read as the machine's all ones. Virtual functions do not answer
+ * It leaves the index when its bus gets another number, or when another device
+ * answers in its place.
+ *
+ * Deliberately not supported: taking out a function that is just pulled out;
+ * its registers read as the machine's all ones. Virtual functions do not answer
  * with a vendor id (SR-IOV 1.1 3.4.1.1): they stay outside the index, and their
  * registers go through unseen.
  */
-#include <taproot/errno.h>
-#include <taproot/heap.h>
 #include <taproot/log.h>
 #include <taproot/record.h>
 
@@ -22,21 +23,6 @@ bool pci_identity_present(uint32_t identity)
 	uint32_t vendor = identity & 0xffff;
 
 	return vendor != PCI_VENDOR_NONE && vendor != PCI_VENDOR_NOT_READY && vendor != 0;
-}
-
-static struct pci_function *function_take(struct pci_root *root)
-{
-	struct pci_function *f = root->spare_function;
-
-	if (root->booting) {
-		return heap_alloc(sizeof(*f));
-	}
-	if (f) {
-		root->spare_function = f->next;
-		root->spare_function_count--;
-		f->next = NULL;
-	}
-	return f;
 }
 
 /* Map what decodes already. */
@@ -65,7 +51,7 @@ static void admit_record(const struct pci_function *f)
 struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t identity)
 {
 	struct pci_slot *slot = pci_slot_make(root, sbdf);
-	struct pci_function *f = slot ? function_take(root) : NULL;
+	struct pci_function *f = slot ? spare_function_take(root) : NULL;
 
 	if (!f) {
 		root->refused_count++;
@@ -86,6 +72,36 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 	admit_map(f);
 	pci_slot_publish(slot, &pci_passthrough_ops, f);
 	return f;
+}
+
+void pci_drop(struct pci_function *f)
+{
+	struct pci_root *root = f->root;
+	struct pci_slot *slot = pci_slot_find(root, f->sbdf);
+	struct pci_function **link = &root->functions;
+	struct pci_effects effects;
+
+	lock_assert(&root->domain->pci_lock);
+	log_guest("pci: " SBDF_FMT " (%04x:%04x) %s: dropped", SBDF_ARGS(f->sbdf),
+		  f->identity & 0xffff, f->identity >> 16,
+		  f->gone ? "has been replaced" : "gets another number");
+	/* Whoever looks it up without a lock may still find it for a moment. */
+	__atomic_store_n(&slot->ops, NULL, __ATOMIC_RELEASE);
+	msi_drop(f);
+	msix_drop(f);
+	effects.count = 0;
+	f->command = 0;
+	bar_follow(f, &effects);
+	map_apply(f, &effects);
+	while (*link != f) {
+		link = &(*link)->next;
+	}
+	*link = f->next;
+	root->function_count--;
+	if (f->msix.entry) {
+		spare_entries_put(root, f->msix.entry, f->msix.count);
+	}
+	spare_function_put(root, f);
 }
 
 /* Somebody may have admitted it while we waited for the lock. */
@@ -131,56 +147,4 @@ enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a)
 		return VERDICT_DONE; /* the caller finds it in the index now */
 	}
 	return pci_slot_read(pci_slot_find(root, a->sbdf), a);
-}
-
-/* ---- what is set aside ---- */
-
-static int refill_functions(struct pci_root *root)
-{
-	while (root->spare_function_count < PCI_SPARE_FUNCTIONS) {
-		struct pci_function *f = heap_alloc(sizeof(*f));
-
-		if (!f) {
-			return -ENOMEM;
-		}
-		if (arch_iomap_init(&f->msix.region[0].window, MSIX_TABLE_PAGES + MSIX_PBA_PAGES) ||
-		    arch_iomap_init(&f->msix.region[1].window, MSIX_PBA_PAGES)) {
-			heap_free(f);
-			return -ENOMEM;
-		}
-		f->next = root->spare_function;
-		root->spare_function = f;
-		root->spare_function_count++;
-	}
-	return 0;
-}
-
-int pci_root_refill(struct pci_root *root)
-{
-	int rc;
-
-	lock_acquire(&root->domain->pci_lock);
-	rc = refill_functions(root);
-	while (rc == 0 && root->spare_bus_count < PCI_SPARE_BUSES) {
-		struct pci_bus *bus = page_alloc();
-
-		if (bus) {
-			root->spare_bus[root->spare_bus_count++] = bus;
-		} else {
-			rc = -ENOMEM;
-		}
-	}
-	/* Entries in use are never given back, so a used-up block is left to its users. */
-	if (rc == 0 && root->spare_entry_count < PCI_SPARE_ENTRIES / 2) {
-		struct msix_entry *block = heap_alloc(PCI_SPARE_ENTRIES * sizeof(*block));
-
-		if (block) {
-			root->spare_entry = block;
-			root->spare_entry_count = PCI_SPARE_ENTRIES;
-		} else {
-			rc = -ENOMEM;
-		}
-	}
-	lock_release(&root->domain->pci_lock);
-	return rc;
 }

@@ -36,11 +36,6 @@ static bool apply_interrupt(struct pci_function *f, struct pci_effect *effect, b
 			msix_apply_all(f);
 		}
 		return true;
-	case PCI_EFFECT_MSIX_ENTRY:
-		if (on) {
-			effect->result = msix_apply_entry(f, effect->index);
-		}
-		return true;
 	default:
 		return false;
 	}
@@ -55,6 +50,14 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 	for (unsigned i = 0; i < e->count; i++) {
 		struct pci_effect *effect = &e->effect[i];
 
+		if (effect->kind == PCI_EFFECT_BUSES) {
+			/* While the functions can still be reached. */
+			bridge_renumber(f, (uint32_t)effect->address);
+			continue;
+		}
+		if (effect->kind == PCI_EFFECT_MSI && f->msi.offset == (a->reg & ~3)) {
+			msi_renew(f);
+		}
 		if (apply_interrupt(f, effect, true)) {
 			/* No vector was left for it: it must not be enabled. */
 			if (effect->kind == PCI_EFFECT_MSI && f->msi.offset == (a->reg & ~3) &&

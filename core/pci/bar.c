@@ -80,12 +80,10 @@ static unsigned bar_size_one(struct pci_function *f, unsigned index)
 	}
 	if (mask & PCI_BAR_IO) {
 		b->kind = BAR_IO;
-		b->fixed = mask & ~PCI_BAR_IO_MASK;
 		/* The upper half need not be implemented (PCI 3.0 6.2.5.1). */
 		bar_set_size(f, b, mask & PCI_BAR_IO_MASK & 0xffff, 1ull << 16);
 		return 1;
 	}
-	b->fixed = mask & ~PCI_BAR_MEM_MASK;
 	if ((mask & PCI_BAR_TYPE_MASK) != PCI_BAR_TYPE_64) {
 		b->kind = BAR_MEM32;
 		bar_set_size(f, b, mask & PCI_BAR_MEM_MASK, 1ull << 32);

@@ -17,6 +17,7 @@ static void cap_admit_one(struct pci_function *f, unsigned id, unsigned offset)
 	case PCI_CAPID_PM:
 		if (!f->pm && header_set_concern(f, offset + PM_REG_CSR, 4, CONCERN_PM)) {
 			f->pm = (uint8_t)offset;
+			reset_read_state(f);
 		}
 		break;
 	case PCI_CAPID_MSI:

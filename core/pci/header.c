@@ -75,7 +75,7 @@ void header_admit(struct pci_function *f)
 	}
 	f->concern[PCI_REG_COMMAND / 4] = CONCERN_COMMAND;
 	if (f->layout == PCI_HEADER_BRIDGE) {
-		f->concern[PCI_REG_BRIDGE_CTL / 4] = CONCERN_BRIDGE;
+		bridge_admit(f);
 	}
 	bar_admit(f);
 	cap_admit(f);

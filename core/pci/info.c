@@ -18,13 +18,18 @@ bool pci_root_window(const struct pci_root *root, unsigned index, struct pci_win
 
 void pci_root_stats(const struct pci_root *root, struct pci_root_stats *stats)
 {
+	uint32_t entries = 0;
+
+	for (unsigned i = 0; i < PCI_SPARE_BLOCKS; i++) {
+		entries += root->spare_block[i].count;
+	}
 	*stats = (struct pci_root_stats){
 		.functions = root->function_count,
 		.refused = root->refused_count,
 		.bars_mapped = root->mapped_count,
 		.bars_pending = root->pending_count,
 		.spare_functions = root->spare_function_count,
-		.spare_entries = root->spare_entry_count,
+		.spare_entries = entries,
 	};
 }
 

@@ -309,6 +309,15 @@ static void bar_show_regions(struct pci_bar *b)
 	}
 }
 
+static void bar_refuse_regions(struct pci_bar *b)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (bar_region(b, i)) {
+			msix_region_refused(bar_region(b, i));
+		}
+	}
+}
+
 static void map_commit(struct pci_root *root)
 {
 	if (root->step_count) {
@@ -375,6 +384,7 @@ void map_apply(struct pci_function *f, struct pci_effects *e)
 		e->effect[i].result = PCI_RESULT_MAPPED;
 		if (bar_try(root, b)) {
 			pending_append(root, b);
+			bar_refuse_regions(b);
 			e->effect[i].result = PCI_RESULT_PENDING;
 		}
 	}

@@ -7,7 +7,7 @@
  * The enable bit in the machine is the guest's, except while there is no
  * vector for it. A function without mask bits cannot be silenced otherwise
  * than by that bit, which would turn its interrupts into INTx: a re-route
- * writes the address, then the data, while it is open.
+ * changes the address alone, with one vector on both processors.
  *
  * Deliberately not supported: more than one message a function. Multiple
  * Message Capable reads as one message.
@@ -43,7 +43,7 @@ static void msi_source_mask(struct irq_source *src, bool masked)
 {
 	struct pci_function *f = src->ctx;
 
-	if (f->msi.maskable) {
+	if (f->msi.maskable && !f->gone) {
 		arch_pci_write(f->sbdf, reg_mask(&f->msi), 4, masked ? 1 : 0);
 	}
 }
@@ -95,12 +95,34 @@ uint32_t msi_apply(struct pci_function *f)
 	       (m->src.bound && !masked ? PCI_RESULT_OPEN : 0);
 }
 
+void msi_renew(struct pci_function *f)
+{
+	struct pci_msi *m = &f->msi;
+
+	if (m->src.bound && !m->blocked &&
+	    !(arch_pci_read(f->sbdf, m->offset + MSI_REG_CONTROL, 2) & MSI_CTL_ENABLE)) {
+		irq_source_restore(&m->src);
+	}
+}
+
+void msi_drop(struct pci_function *f)
+{
+	if (!msi_enabled(f)) {
+		return;
+	}
+	f->msi.control &= ~MSI_CTL_ENABLE;
+	if (!f->gone) {
+		msi_write_control(f, f->msi.control & ~MSI_CTL_ALLOCATED);
+	}
+	(void)msi_apply(f);
+}
+
 void msi_look(struct pci_function *f)
 {
 	struct pci_msi *m = &f->msi;
 	uint16_t control;
 
-	if (!msi_enabled(f) || m->blocked) {
+	if (!m->offset || (!f->lost && (!msi_enabled(f) || m->blocked))) {
 		return;
 	}
 	control = (uint16_t)arch_pci_read(f->sbdf, m->offset + MSI_REG_CONTROL, 2);
@@ -147,6 +169,7 @@ void msi_admit(struct pci_function *f, unsigned offset)
 	*m = found;
 	m->control &= ~(MSI_CTL_CAPABLE | MSI_CTL_ALLOCATED);
 	irq_source_init(&m->src, &msi_source_ops, IRQ_MSI, f->root->domain, f, 0);
+	m->src.same_vector = !m->maskable;
 }
 
 /* ---- accesses ---- */

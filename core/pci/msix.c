@@ -9,12 +9,12 @@
  *
  * The machine's table is written through a window that exists only while the
  * BAR is mapped. What could not be written (decoding off, device in D3) is
- * written when it can.
+ * written when it can. Until we had the table once, and while its BAR decodes
+ * where it could not be mapped, MSI-X stays off in the machine.
  *
  * A capability that lies (table outside its BAR, table and pending bits on top
  * of each other) is refused: its enable bit cannot be set.
  */
-#include <taproot/heap.h>
 #include <taproot/log.h>
 
 #include "pci_internal.h"
@@ -41,7 +41,7 @@ static bool msix_reach(struct pci_function *f, unsigned index, unsigned field, u
 {
 	struct pci_msix *m = &f->msix;
 
-	if (!m->region[0].mapped || f->sleeping) {
+	if (!m->region[0].mapped || f->sleeping || f->stale || f->gone) {
 		return false;
 	}
 	*at = (uint32_t)(m->table - m->region[0].offset) + index * MSIX_ENTRY_SIZE + field;
@@ -103,23 +103,30 @@ static void msix_mask_unknown(struct pci_function *f)
 	}
 }
 
-/* The machine hears us again. */
-static void msix_catch_up(struct pci_function *f)
+static void msix_write_control(struct pci_function *f, uint16_t control)
+{
+	arch_pci_write(f->sbdf, f->msix.offset + MSIX_REG_CONTROL, 2, control);
+}
+
+void msix_catch_up(struct pci_function *f)
 {
 	struct pci_msix *m = &f->msix;
 
-	if (f->sleeping || !m->region[0].mapped) {
+	if (f->sleeping || f->stale || !m->region[0].mapped) {
 		return;
 	}
 	if (!m->known) {
 		msix_mask_unknown(f);
 	}
-	if (!m->dirty) {
-		return;
+	if (m->dirty) {
+		m->dirty = false;
+		for (unsigned i = 0; i < m->count; i++) {
+			irq_source_restore(&m->entry[i].src);
+		}
 	}
-	m->dirty = false;
-	for (unsigned i = 0; i < m->count; i++) {
-		irq_source_restore(&m->entry[i].src);
+	if (m->blocked) {
+		m->blocked = false;
+		msix_write_control(f, m->control);
 	}
 }
 
@@ -140,6 +147,17 @@ void msix_region_unmap(struct msix_region *r)
 	r->mapped = false;
 }
 
+void msix_region_refused(struct msix_region *r)
+{
+	struct pci_function *f = r->function;
+	struct pci_msix *m = &f->msix;
+
+	if (r == &m->region[0] && msix_enabled(f) && !m->blocked) {
+		m->blocked = true;
+		msix_write_control(f, m->control & ~MSIX_CTL_ENABLE);
+	}
+}
+
 /* ---- sources ---- */
 
 uint32_t msix_apply_entry(struct pci_function *f, unsigned index)
@@ -152,10 +170,28 @@ uint32_t msix_apply_entry(struct pci_function *f, unsigned index)
 	       (entry->src.bound && !masked ? PCI_RESULT_OPEN : 0);
 }
 
+/* The guest enables what the machine has disabled: by a reset we did not see, entries are lost. */
+static void msix_renew(struct pci_function *f)
+{
+	struct pci_msix *m = &f->msix;
+
+	if (arch_pci_read(f->sbdf, m->offset + MSIX_REG_CONTROL, 2) & MSIX_CTL_ENABLE) {
+		return;
+	}
+	for (unsigned i = 0; i < m->count; i++) {
+		if (m->entry[i].src.bound) {
+			irq_source_restore(&m->entry[i].src);
+		}
+	}
+}
+
 void msix_apply_all(struct pci_function *f)
 {
 	bool on = msix_enabled(f);
 
+	if (on) {
+		msix_renew(f);
+	}
 	for (unsigned i = 0; i < f->msix.count; i++) {
 		struct msix_entry *entry = &f->msix.entry[i];
 
@@ -181,16 +217,33 @@ void msix_look(struct pci_function *f)
 	struct pci_msix *m = &f->msix;
 	uint16_t control;
 
-	if (!m->offset) {
+	if (!m->offset || (!f->lost && (!msix_enabled(f) || m->blocked))) {
 		return;
 	}
 	control = (uint16_t)arch_pci_read(f->sbdf, m->offset + MSIX_REG_CONTROL, 2);
-	if (msix_enabled(f) && !(control & MSIX_CTL_ENABLE)) {
+	if (!(control & MSIX_CTL_ENABLE)) {
+		/* Entries are masked after a reset, whether it was enabled or not (6.8.2.9). */
 		m->control = control;
+		m->blocked = false;
 		msix_apply_all(f);
 		msix_forget(m);
+		m->known = false;
 	}
-	msix_catch_up(f);
+}
+
+void msix_drop(struct pci_function *f)
+{
+	struct pci_msix *m = &f->msix;
+
+	if (!msix_enabled(f)) {
+		return;
+	}
+	m->control &= ~MSIX_CTL_ENABLE;
+	m->blocked = false;
+	if (!f->gone) {
+		msix_write_control(f, m->control);
+	}
+	msix_apply_all(f);
 }
 
 uint32_t msix_entry_read(const struct msix_entry *entry, unsigned field)
@@ -226,6 +279,17 @@ void msix_entry_write(struct msix_entry *entry, unsigned field, uint32_t value)
 
 /* ---- the capability ---- */
 
+enum verdict msix_read(struct pci_function *f, struct pci_access *a)
+{
+	const struct pci_msix *m = &f->msix;
+
+	if (!m->blocked) {
+		return VERDICT_PERFORM;
+	}
+	a->value = access_extract(a, (uint32_t)m->control << 16 | m->header);
+	return VERDICT_DONE;
+}
+
 enum verdict msix_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e)
 {
 	struct pci_msix *m = &f->msix;
@@ -233,7 +297,13 @@ enum verdict msix_write(struct pci_function *f, struct pci_access *a, struct pci
 	uint32_t new = access_merge(a, old, (MSIX_CTL_ENABLE | MSIX_CTL_MASKALL) << 16);
 
 	m->control = (uint16_t)(new >> 16);
-	if ((old ^ new) & (MSIX_CTL_ENABLE << 16)) {
+	/* Decoding may go off later: that does not stop messages. */
+	m->blocked = msix_enabled(f) && (m->blocked || (!(old >> 16 & MSIX_CTL_ENABLE) &&
+							!(m->region[0].mapped && m->known)));
+	if (m->blocked) {
+		access_clear(a, MSIX_CTL_ENABLE << 16);
+	}
+	if ((old | new) & (MSIX_CTL_ENABLE << 16)) {
 		pci_effect_add(e, PCI_EFFECT_MSIX_ALL, 0, 0, 0);
 	}
 	return VERDICT_PERFORM;
@@ -319,12 +389,7 @@ static bool msix_allocate(struct pci_function *f)
 	struct pci_root *root = f->root;
 	struct pci_msix *m = &f->msix;
 
-	if (root->booting) {
-		m->entry = heap_alloc(m->count * sizeof(*m->entry));
-	} else if (root->spare_entry_count >= m->count) {
-		root->spare_entry_count -= m->count;
-		m->entry = root->spare_entry + root->spare_entry_count;
-	}
+	m->entry = spare_entries_take(root, m->count);
 	if (!m->entry) {
 		return false;
 	}
@@ -372,6 +437,7 @@ void msix_admit(struct pci_function *f, unsigned offset)
 	table = arch_pci_read(f->sbdf, offset + MSIX_REG_TABLE, 4);
 	pba = arch_pci_read(f->sbdf, offset + MSIX_REG_PBA, 4);
 	m->offset = (uint8_t)offset;
+	m->header = (uint16_t)arch_pci_read(f->sbdf, offset, 2);
 	m->control = control;
 	m->count = (control & MSIX_CTL_SIZE) + 1;
 	m->table_bar = table & MSIX_BIR_MASK;

@@ -144,6 +144,7 @@ static uint64_t region_read(void *ctx, uint64_t offset, unsigned len)
 	uint64_t value;
 
 	lock_acquire(lock);
+	reset_look(r->function);
 	value = is_whole(offset, len) ? region_read_piece(r, offset, len)
 				      : region_read_pieces(r, offset, len);
 	lock_release(lock);
@@ -165,6 +166,7 @@ static void region_write(void *ctx, uint64_t offset, unsigned len, uint64_t valu
 	struct lock *lock = &r->function->root->domain->pci_lock;
 
 	lock_acquire(lock);
+	reset_look(r->function);
 	if (is_whole(offset, len)) {
 		region_write_piece(r, offset, len, value & ones(len));
 	} else {

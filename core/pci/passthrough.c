@@ -5,7 +5,8 @@
  * or write is one table look-up and one call. What is no concern's goes to the
  * machine unchanged.
  *
- * A function that may have been reset (FLR, D3 to D0) is looked at first.
+ * A function that may have been reset (FLR, D3 to D0) is looked at first. One
+ * that answers with another identity has been replaced: it is admitted anew.
  */
 #include "pci_internal.h"
 
@@ -17,9 +18,10 @@ const struct pci_concern pci_concerns[CONCERN_COUNT] = {
 	[CONCERN_PM] = {NULL, reset_write_pm},
 	[CONCERN_EXPRESS] = {NULL, reset_write_express},
 	[CONCERN_AF] = {NULL, reset_write_af},
-	[CONCERN_BRIDGE] = {NULL, reset_write_bridge},
+	[CONCERN_BRIDGE] = {NULL, bridge_write_control},
+	[CONCERN_BUSES] = {NULL, bridge_write_buses},
 	[CONCERN_MSI] = {msi_read, msi_write},
-	[CONCERN_MSIX] = {NULL, msix_write},
+	[CONCERN_MSIX] = {msix_read, msix_write},
 	[CONCERN_MSI_REFUSED] = {NULL, msi_write_refused},
 	[CONCERN_MSIX_REFUSED] = {NULL, msix_write_refused},
 };
@@ -59,9 +61,47 @@ static enum verdict passthrough_write(void *ctx, struct pci_access *a, struct pc
 	return concern->write ? concern->write(f, a, effects) : VERDICT_PERFORM;
 }
 
+static bool passthrough_plain(void *ctx, const struct pci_access *a)
+{
+	const struct pci_function *f = ctx;
+
+	return !concern_of(f, a->reg)->write && !__atomic_load_n(&f->stale, __ATOMIC_RELAXED);
+}
+
+/* Not who was admitted: absent for now, or another device was put in its place. */
+static void passthrough_strange(struct pci_function *f, sbdf_t sbdf)
+{
+	struct pci_root *root = f->root;
+	uint32_t identity = arch_pci_read(sbdf, PCI_REG_VENDOR, 4);
+	const struct pci_slot *slot = pci_slot_find(root, sbdf);
+
+	lock_acquire(&root->domain->pci_lock);
+	if (slot->ops != &pci_passthrough_ops || slot->ctx != f) {
+		/* Another processor saw it first. */
+	} else if (!pci_identity_present(identity)) {
+		reset_mark_absent(f);
+	} else if (identity != f->identity) {
+		f->gone = true;
+		pci_drop(f);
+		(void)pci_admit(root, sbdf, identity);
+	}
+	lock_release(&root->domain->pci_lock);
+}
+
+static void passthrough_identified(void *ctx, const struct pci_access *a)
+{
+	struct pci_function *f = ctx;
+
+	if (a->value != access_extract(a, f->identity)) {
+		passthrough_strange(f, a->sbdf);
+	}
+}
+
 const struct pci_ops pci_passthrough_ops = {
 	.name = "passthrough",
 	.read = passthrough_read,
 	.write = passthrough_write,
+	.plain = passthrough_plain,
+	.identified = passthrough_identified,
 	.apply = pci_apply,
 };

@@ -22,7 +22,9 @@
 /* What is set aside for functions that appear after boot. */
 #define PCI_SPARE_FUNCTIONS 16u
 #define PCI_SPARE_BUSES     8u
-#define PCI_SPARE_ENTRIES   1024u
+#define PCI_SPARE_ENTRIES   MSIX_ENTRIES_MAX
+/* Pieces that those may be in. */
+#define PCI_SPARE_BLOCKS 16u
 
 /* Pages of a table of 2048 entries that begins inside a page, and of its pending bits. */
 #define MSIX_TABLE_PAGES 9u
@@ -38,6 +40,7 @@ enum pci_concern_id {
 	CONCERN_EXPRESS,
 	CONCERN_AF,
 	CONCERN_BRIDGE,
+	CONCERN_BUSES,
 	CONCERN_MSI,
 	CONCERN_MSIX,
 	CONCERN_MSI_REFUSED,
@@ -63,7 +66,6 @@ struct pci_bar {
 	uint64_t size;  /* 0: not implemented */
 	uint64_t value; /* address and enable bits as last written; of both halves */
 	uint64_t at;    /* where it is mapped or wants to be */
-	uint32_t fixed; /* read-only low bits */
 	uint8_t index;
 	uint8_t kind;
 	uint8_t state;
@@ -112,7 +114,13 @@ struct pci_msix {
 	uint8_t offset; /* 0: none */
 	bool known;     /* the machine's entries have been masked once */
 	bool dirty;     /* the machine's entries lag behind: it could not hear us */
-	uint16_t control;
+	/*
+	 * Enabled by the guest, but not in the machine: its table is not in our hands. A BAR that
+	 * could not be mapped may be the domain's by way of MEM_OPEN.
+	 */
+	bool blocked;
+	uint16_t header;  /* id and next pointer */
+	uint16_t control; /* as the guest sees it */
 	uint16_t count;
 	uint8_t table_bar;
 	uint8_t pba_bar;
@@ -133,8 +141,13 @@ struct pci_function {
 	uint8_t pm; /* capability offsets, 0: none */
 	uint8_t express;
 	uint8_t af;
-	bool sleeping; /* put into D3 */
-	bool stale;    /* may have been reset: look again at the next access */
+	bool sleeping;  /* in D3 */
+	bool stale;     /* may have been reset: look again at the next access */
+	bool lost;      /* and then its registers are those after a reset */
+	bool gone;      /* somebody else is in its place: nothing is written there */
+	bool keeps;     /* No_Soft_Reset: D3 to D0 is no reset */
+	bool resets;    /* a bridge's Secondary Bus Reset as last written */
+	uint32_t buses; /* a bridge's dword at 18h as last written */
 	uint16_t class_code;
 	uint16_t command;
 	/* By dword. Extended registers are all plain (until SR-IOV and resizable BARs come). */
@@ -194,8 +207,11 @@ struct pci_root {
 
 	struct pci_function *spare_function;
 	uint32_t spare_function_count;
-	struct msix_entry *spare_entry;
-	uint32_t spare_entry_count;
+	struct pci_function *worn_function; /* spare, but their windows are too small */
+	struct {
+		struct msix_entry *entry;
+		uint32_t count;
+	} spare_block[PCI_SPARE_BLOCKS];
 	struct pci_bus *spare_bus[PCI_SPARE_BUSES];
 	uint32_t spare_bus_count;
 };
@@ -220,8 +236,31 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
  * admitted because of them are left to the caller.
  */
 enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a);
+/*
+ * Take a function out of the index: nothing of it stays mapped, bound or, unless it is gone,
+ * enabled.
+ */
+void pci_drop(struct pci_function *f);
 /* Vendor and device id mean that a function is there. */
 bool pci_identity_present(uint32_t identity);
+
+/* ---- spare.c ---- */
+struct pci_function *spare_function_take(struct pci_root *root);
+void spare_function_put(struct pci_root *root, struct pci_function *f);
+/* NULL: not as many in one piece. */
+struct msix_entry *spare_entries_take(struct pci_root *root, uint32_t count);
+void spare_entries_put(struct pci_root *root, struct msix_entry *entry, uint32_t count);
+
+/* ---- bridge.c ---- */
+void bridge_admit(struct pci_function *f);
+enum verdict bridge_write_control(struct pci_function *f, struct pci_access *a,
+				  struct pci_effects *e);
+enum verdict bridge_write_buses(struct pci_function *f, struct pci_access *a,
+				struct pci_effects *e);
+/* Does the bridge, when `buses` is in its dword at 18h, forward to the bus of `sbdf`? */
+bool bridge_leads_to(const struct pci_function *f, uint32_t buses, sbdf_t sbdf);
+/* The bridge is about to get new numbers: drop who had the `old` ones. */
+void bridge_renumber(struct pci_function *f, uint32_t old);
 
 /* ---- passthrough.c ---- */
 extern const struct pci_ops pci_passthrough_ops;
@@ -276,11 +315,16 @@ uint32_t msi_apply(struct pci_function *f);
 bool msi_enabled(const struct pci_function *f);
 /* After a possible reset: when the machine's enable bit is gone, so is our shadow. */
 void msi_look(struct pci_function *f);
+/* The guest enables: a bound message that the machine has lost is written again. */
+void msi_renew(struct pci_function *f);
+/* Disable in the machine and give back the vector. */
+void msi_drop(struct pci_function *f);
 /* Can an interrupt message have this address (SDM 3A 11.11.1)? */
 bool msi_address_valid(uint64_t address);
 
 /* ---- msix.c ---- */
 void msix_admit(struct pci_function *f, unsigned offset);
+enum verdict msix_read(struct pci_function *f, struct pci_access *a);
 enum verdict msix_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
 enum verdict msix_write_refused(struct pci_function *f, struct pci_access *a,
 				struct pci_effects *e);
@@ -288,9 +332,15 @@ uint32_t msix_apply_entry(struct pci_function *f, unsigned index);
 void msix_apply_all(struct pci_function *f);
 bool msix_enabled(const struct pci_function *f);
 void msix_look(struct pci_function *f);
+/* The machine hears us again: write what it missed. */
+void msix_catch_up(struct pci_function *f);
+/* Disable in the machine, give back vectors and entries. */
+void msix_drop(struct pci_function *f);
 /* The region's pages are claimed at `page`, the BAR being at `bar_at`; or not any more. */
 void msix_region_map(struct msix_region *r, uint64_t page, uint64_t bar_at);
 void msix_region_unmap(struct msix_region *r);
+/* The BAR decodes, but its pages could not be claimed. */
+void msix_region_refused(struct msix_region *r);
 
 /* A dword of an entry as the guest sees it, and its write. */
 uint32_t msix_entry_read(const struct msix_entry *entry, unsigned field);
@@ -305,10 +355,12 @@ enum verdict reset_write_pm(struct pci_function *f, struct pci_access *a, struct
 enum verdict reset_write_express(struct pci_function *f, struct pci_access *a,
 				 struct pci_effects *e);
 enum verdict reset_write_af(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
-enum verdict reset_write_bridge(struct pci_function *f, struct pci_access *a,
-				struct pci_effects *e);
 /* The reset that an effect stands for has been written: who may have lost its registers? */
 void reset_mark(struct pci_function *f, const struct pci_effect *effect);
+/* It does not answer, so what comes back has been reset. */
+void reset_mark_absent(struct pci_function *f);
+/* Bring f->sleeping to what the machine says. */
+void reset_read_state(struct pci_function *f);
 /* Look at a function that may have been reset; its registers decide. */
 void reset_look(struct pci_function *f);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Resets that the domain starts through configuration space: function-level
- * reset (PCIe 6.0 6.6.2, 7.5.3.4; AF ECN), D3hot to D0 (PM 1.2 5.4.1) and a
- * bridge's Secondary Bus Reset (Bridge 1.2 3.2.5.18). What is lost depends on
- * the device, and it takes time (up to 100 ms). So functions are only marked
- * here, and at the next access, if they answer, their registers tell: mappings
- * follow them, and an interrupt whose enable bit is gone is forgotten, as the
- * domain has to program it again.
+ * reset (PCIe 6.0 6.6.2, 7.5.3.4; AF ECN), D3hot to D0 (PM 1.2 5.4.1; not with
+ * No_Soft_Reset) and, by bridge.c, Secondary Bus Reset. It takes time (up to
+ * 100 ms), so functions are only marked here, and at the next access, if they
+ * answer, their registers tell: mappings follow them, and a message whose
+ * enable bit is clear is forgotten, as the domain has to program it again.
  *
- * Deliberately not supported: resets by other ways (link disable, power off
- * by a hotplug slot, a device's own registers).
+ * Deliberately not supported: resets by other ways (link disable, a device's
+ * own registers). A message that is enabled after one is written again
+ * (msi_renew(), msix_renew()); a function that was seen absent is marked.
  */
 #include "pci_internal.h"
 
@@ -25,7 +25,8 @@ enum verdict reset_write_pm(struct pci_function *f, struct pci_access *a, struct
 	bool sleeping = (state & PM_CSR_STATE) == PM_STATE_D3;
 
 	if (f->sleeping && !sleeping) {
-		pci_effect_add(e, PCI_EFFECT_RESET, 0, 0, 0);
+		pci_effect_add(e, PCI_EFFECT_RESET, 0,
+			       f->keeps ? PCI_RESET_NOT : PCI_RESET_FUNCTION, 0);
 	}
 	f->sleeping = sleeping;
 	return VERDICT_PERFORM;
@@ -36,7 +37,7 @@ enum verdict reset_write_express(struct pci_function *f, struct pci_access *a,
 {
 	(void)f;
 	if (sets(a, EXP_DEVCTL_FLR)) {
-		pci_effect_add(e, PCI_EFFECT_RESET, 0, 0, 0);
+		pci_effect_add(e, PCI_EFFECT_RESET, 0, PCI_RESET_FUNCTION, 0);
 	}
 	return VERDICT_PERFORM;
 }
@@ -45,41 +46,44 @@ enum verdict reset_write_af(struct pci_function *f, struct pci_access *a, struct
 {
 	(void)f;
 	if (sets(a, AF_CTL_FLR)) {
-		pci_effect_add(e, PCI_EFFECT_RESET, 0, 0, 0);
+		pci_effect_add(e, PCI_EFFECT_RESET, 0, PCI_RESET_FUNCTION, 0);
 	}
 	return VERDICT_PERFORM;
 }
 
-enum verdict reset_write_bridge(struct pci_function *f, struct pci_access *a, struct pci_effects *e)
+static void mark(struct pci_function *f, bool lost)
 {
-	(void)f;
-	if (sets(a, (uint32_t)PCI_BRIDGE_CTL_RESET << 16)) {
-		pci_effect_add(e, PCI_EFFECT_RESET, 0, 1, 0);
-	}
-	return VERDICT_PERFORM;
-}
-
-static void mark(struct pci_function *f)
-{
-	f->sleeping = false;
+	f->sleeping = f->sleeping && !lost;
+	f->lost = f->lost || lost;
 	__atomic_store_n(&f->stale, true, __ATOMIC_RELAXED);
+}
+
+void reset_mark_absent(struct pci_function *f)
+{
+	mark(f, true);
 }
 
 void reset_mark(struct pci_function *f, const struct pci_effect *effect)
 {
-	unsigned secondary, subordinate;
-
-	if (effect->index == 0) {
-		mark(f);
+	if (effect->index != PCI_RESET_BEHIND) {
+		mark(f, effect->index == PCI_RESET_FUNCTION);
 		return;
 	}
-	secondary = arch_pci_read(f->sbdf, PCI_REG_SECONDARY, 1);
-	subordinate = arch_pci_read(f->sbdf, PCI_REG_SUBORDINATE, 1);
 	for (struct pci_function *g = f->root->functions; g; g = g->next) {
-		if (sbdf_segment(g->sbdf) == sbdf_segment(f->sbdf) && g != f &&
-		    sbdf_bus(g->sbdf) >= secondary && sbdf_bus(g->sbdf) <= subordinate) {
-			mark(g);
+		if (bridge_leads_to(f, f->buses, g->sbdf)) {
+			mark(g, true);
 		}
+	}
+}
+
+void reset_read_state(struct pci_function *f)
+{
+	uint32_t csr;
+
+	if (f->pm) {
+		csr = arch_pci_read(f->sbdf, f->pm + PM_REG_CSR, 2);
+		f->sleeping = (csr & PM_CSR_STATE) == PM_STATE_D3;
+		f->keeps = csr & PM_CSR_NO_RESET;
 	}
 }
 
@@ -91,12 +95,16 @@ void reset_look(struct pci_function *f)
 	if (!f->stale || arch_pci_read(f->sbdf, PCI_REG_VENDOR, 4) != f->identity) {
 		return;
 	}
+	/* While it is stale nothing is written to its table, which may not be where it was. */
+	msi_look(f);
+	msix_look(f);
+	f->lost = false;
 	__atomic_store_n(&f->stale, false, __ATOMIC_RELAXED);
 	effects.count = 0;
+	reset_read_state(f);
 	f->command = (uint16_t)arch_pci_read(f->sbdf, PCI_REG_COMMAND, 2);
 	bar_reload(f);
 	bar_follow(f, &effects);
 	map_apply(f, &effects);
-	msi_look(f);
-	msix_look(f);
+	msix_catch_up(f);
 }

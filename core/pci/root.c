@@ -160,6 +160,9 @@ enum verdict pci_slot_read(const struct pci_slot *slot, struct pci_access *a)
 		break;
 	case VERDICT_PERFORM:
 		a->value = arch_pci_read(a->sbdf, a->reg, a->len);
+		if (a->reg < PCI_REG_COMMAND && ops->identified) {
+			ops->identified(slot->ctx, a);
+		}
 		break;
 	default:
 		a->value = (uint32_t)ones(a->len);
@@ -177,11 +180,32 @@ static enum verdict root_read(struct pci_root *root, struct pci_access *a)
 	return pci_slot_read(slot, a);
 }
 
+/* Decide and carry out under the lock, so that shadow and register see writes in the same order. */
+static enum verdict slot_write(struct pci_root *root, const struct pci_slot *slot,
+			       struct pci_access *a, struct pci_effects *e)
+{
+	const struct pci_ops *ops;
+	enum verdict verdict = VERDICT_REJECT;
+
+	lock_acquire(&root->domain->pci_lock);
+	ops = slot->ops; /* it may have been dropped */
+	if (ops) {
+		verdict = ops->write(slot->ctx, a, e);
+	}
+	if (e->count) {
+		ops->apply(slot->ctx, a, verdict, e);
+	} else if (verdict == VERDICT_PERFORM) {
+		arch_pci_write(a->sbdf, a->reg, a->len, a->value);
+	}
+	lock_release(&root->domain->pci_lock);
+	return verdict;
+}
+
 static enum verdict root_write(struct pci_root *root, struct pci_access *a, struct pci_effects *e)
 {
-	struct pci_slot *slot = pci_slot_find(root, a->sbdf);
+	const struct pci_slot *slot = pci_slot_find(root, a->sbdf);
 	const struct pci_ops *ops = slot ? __atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE) : NULL;
-	enum verdict verdict;
+	enum verdict verdict = VERDICT_PERFORM;
 
 	if (!ops) {
 		verdict = pci_access_absent(root, a);
@@ -189,18 +213,12 @@ static enum verdict root_write(struct pci_root *root, struct pci_access *a, stru
 		slot = pci_slot_find(root, a->sbdf);
 		ops = slot ? __atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE) : NULL;
 	}
-	if (ops) {
-		lock_acquire(&root->domain->pci_lock);
-		verdict = ops->write(slot->ctx, a, e);
-		if (e->count) {
-			ops->apply(slot->ctx, a, verdict, e);
-			lock_release(&root->domain->pci_lock);
-			return verdict;
-		}
-		lock_release(&root->domain->pci_lock);
+	if (ops && !(ops->plain && ops->plain(slot->ctx, a))) {
+		return slot_write(root, slot, a, e);
 	}
-	if (verdict == VERDICT_PERFORM) {
+	if (ops || verdict == VERDICT_PERFORM) {
 		arch_pci_write(a->sbdf, a->reg, a->len, a->value);
+		return VERDICT_PERFORM;
 	}
 	return verdict;
 }
@@ -245,6 +263,44 @@ static const char *window_fault(const struct pci_root *root, const struct pci_wi
 		return "malformed";
 	}
 	return root->ecam_count == PCI_WINDOWS_MAX ? "one too many" : NULL;
+}
+
+/* What nobody has of it, that is: RAM, claims and what is mapped anyway stay. */
+void pci_deny_window(struct domain *d, const struct pci_window *w)
+{
+	uint64_t start =
+		ALIGN_DOWN(w->bus0.v, PAGE_SIZE) + ((uint64_t)w->bus_first << PCI_ECAM_BUS_SHIFT);
+	uint64_t end = w->bus0.v + (((uint64_t)w->bus_last + 1) << PCI_ECAM_BUS_SHIFT);
+	uint64_t denied = 0;
+	int rc = 0;
+
+	if (!d->hardware || w->bus_first > w->bus_last || end < w->bus0.v) {
+		return;
+	}
+	end = MIN(ALIGN_UP(end, PAGE_SIZE), d->memmap.limit);
+	lock_acquire(&d->mem_lock);
+	for (uint64_t at = start, next; rc == 0 && at < end; at = next) {
+		const struct mem_range *r = memmap_find(&d->memmap, gpa(at));
+		struct memmap_step step = {.kind = MEMMAP_CLAIM,
+					   .type = MEM_DENY,
+					   .start = gpa(at),
+					   .owner = SBDF_NONE};
+
+		next = MIN(r->end.v, end);
+		step.size = next - at;
+		if (r->type == MEM_HOLE || r->type == MEM_RESERVED) {
+			rc = memmap_check(&d->memmap, &step, 1, NULL);
+			if (rc == 0) {
+				memmap_commit(&d->memmap, &step, 1);
+				denied += step.size;
+			}
+		}
+	}
+	lock_release(&d->mem_lock);
+	if (denied || rc) {
+		log_notice("pci: ECAM window of segment %u at %#lx: %lu KiB denied to the domain%s",
+			   w->segment, start, denied / 1024, rc ? ", no room for more" : "");
+	}
 }
 
 static int root_add_segment(struct pci_root *root, unsigned segment)
@@ -308,6 +364,9 @@ int pci_root_create(struct domain *d, const struct pci_window *w, unsigned count
 	}
 	for (unsigned i = 0; rc == 0 && i < count; i++) {
 		rc = root_add_window(root, &w[i]);
+	}
+	for (unsigned i = 0; rc == 0 && i < count; i++) {
+		pci_deny_window(d, &w[i]); /* those that are served are claimed already */
 	}
 	return rc;
 }

@@ -130,6 +130,9 @@ struct acpi_mcfg {
 	unsigned count;
 	unsigned left_out;         /* windows that make no sense, */
 	struct acpi_refusal first; /* and why the first of them */
+	/* Those of them that name addresses, which may be configuration space all the same. */
+	struct acpi_ecam refused[ACPI_ECAMS_MAX];
+	unsigned refused_count;
 };
 
 struct acpi_hpet {

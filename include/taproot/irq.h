@@ -50,6 +50,7 @@ struct irq_source {
 	bool host_masked;  /* what we want */
 	bool bound;        /* has a vector of ours */
 	bool level;
+	bool same_vector; /* no mask bit: moves with its vector, by the address alone, or not at all */
 	uint8_t vector;     /* ours */
 	uint16_t cpu;       /* where */
 	uint8_t old_vector; /* kept after a re-route until an interrupt came, as one may be in

@@ -29,7 +29,8 @@ enum pci_effect_kind {
 	PCI_EFFECT_MSI,        /* the MSI message, mask or enable bit changed */
 	PCI_EFFECT_MSIX_ENTRY, /* table entry `index` changed */
 	PCI_EFFECT_MSIX_ALL,   /* MSI-X went on or off */
-	PCI_EFFECT_RESET,      /* the function (index 1: those behind it) may lose its registers */
+	PCI_EFFECT_RESET,      /* registers may be lost: index is a PCI_RESET_* */
+	PCI_EFFECT_BUSES,      /* a bridge leads elsewhere; address: its old dword at 18h */
 };
 
 struct pci_effect {
@@ -39,6 +40,11 @@ struct pci_effect {
 	uint32_t result; /* filled in when carried out: PCI_RESULT_* */
 	uint64_t address;
 };
+
+/* Whose registers. */
+#define PCI_RESET_FUNCTION 0u
+#define PCI_RESET_BEHIND   1u /* of all behind the bridge */
+#define PCI_RESET_NOT      2u /* it was deaf, but has kept them */
 
 #define PCI_RESULT_NONE    0u
 #define PCI_RESULT_MAPPED  1u
@@ -63,6 +69,12 @@ struct pci_ops {
 	const char *name;
 	enum verdict (*read)(void *ctx, struct pci_access *a);
 	enum verdict (*write)(void *ctx, struct pci_access *a, struct pci_effects *effects);
+	/*
+	 * Optional. Is the write just performed, with nothing decided? Asked without a lock.
+	 */
+	bool (*plain)(void *ctx, const struct pci_access *a);
+	/* Optional. The machine answered a read of vendor or device id. Called without a lock. */
+	void (*identified)(void *ctx, const struct pci_access *a);
 	/* Carry out a write with effects, the register write included. NULL: it has none. */
 	void (*apply)(void *ctx, struct pci_access *a, enum verdict verdict,
 		      struct pci_effects *effects);
@@ -113,6 +125,11 @@ void pci_root_set_reset_port(struct pci_root *root, const struct port_ops *ops, 
 int pci_claim(struct pci_root *root, sbdf_t sbdf, const struct pci_ops *ops, void *ctx) MUST_CHECK;
 /* Give back what pci_claim() got. -ENOENT. */
 int pci_release(struct pci_root *root, sbdf_t sbdf, const struct pci_ops *ops) MUST_CHECK;
+/*
+ * Keep the domain off an ECAM window that is not served: what is free of its
+ * addresses reads all ones. Before enumeration.
+ */
+void pci_deny_window(struct domain *d, const struct pci_window *w);
 /* Make a function of the machine invisible to the domain. Errors as pci_claim(); before
  * enumeration. */
 int pci_hide(struct pci_root *root, sbdf_t sbdf) MUST_CHECK;
@@ -131,7 +148,7 @@ struct pci_root_stats {
 	uint32_t bars_mapped;
 	uint32_t bars_pending;
 	uint32_t spare_functions;
-	uint32_t spare_entries;
+	uint32_t spare_entries; /* of MSI-X tables */
 };
 void pci_root_stats(const struct pci_root *root, struct pci_root_stats *stats);
 

@@ -62,6 +62,7 @@
 #define PCI_REG_PRIMARY      0x18u
 #define PCI_REG_SECONDARY    0x19u
 #define PCI_REG_SUBORDINATE  0x1au
+#define PCI_BRIDGE_BUSES     0x00ffff00u /* secondary and subordinate, of the dword at 18h */
 #define PCI_REG_ROM_BRIDGE   0x38u
 #define PCI_REG_BRIDGE_CTL   0x3eu
 #define PCI_BRIDGE_CTL_RESET 0x0040u
@@ -130,10 +131,11 @@
 #define MSIX_ENTRY_MASKED     0x1u
 
 /* Power Management Control/Status (PM 1.2 3.2.4), offset from the capability. */
-#define PM_REG_CSR   0x04u
-#define PM_CSR_STATE 0x0003u
-#define PM_STATE_D0  0u
-#define PM_STATE_D3  3u
+#define PM_REG_CSR      0x04u
+#define PM_CSR_STATE    0x0003u
+#define PM_CSR_NO_RESET 0x0008u /* No_Soft_Reset */
+#define PM_STATE_D0     0u
+#define PM_STATE_D3     3u
 
 /* Function-level reset: PCI Express (PCIe 6.0 7.5.3.3, 7.5.3.4) and conventional PCI (AF ECN,
  * capability 13h). */

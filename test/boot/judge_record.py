@@ -3,6 +3,7 @@
 Judges a recording of config and MSI-X accesses (doc/record-format.md): it is
 there, whole, and the hosted replayer reaches the same verdicts.
 """
+import re
 import subprocess
 
 import machine
@@ -10,6 +11,14 @@ import machine
 RECORD_SIZE = 32
 MAGIC = b"TAPTICP1"
 REPLAY = machine.BUILD / "taproot-replay"
+# What a boot of a stock kernel does at the very least.
+ACCESSES_MIN = 1000
+BOUND_MIN = 1
+
+
+def count(text, pattern):
+	found = re.search(pattern, text)
+	return int(found.group(1)) if found else 0
 
 
 def after(run):
@@ -31,3 +40,7 @@ def after(run):
 		text = (result.stdout + result.stderr).strip().splitlines()
 		yield "replay: status %d: %s" % (result.returncode,
 						 "; ".join(text[-5:]))
+	if count(result.stdout, r"(\d+) accesses") < ACCESSES_MIN:
+		yield "fewer than %d accesses were replayed" % ACCESSES_MIN
+	if count(result.stdout, r"(\d+) of them with a bound message") < BOUND_MIN:
+		yield "no MSI-X write of the recording bound a message"

@@ -402,15 +402,12 @@ static size_t seed_recording(uint8_t *buf, size_t size)
 	size_t in = 0, out = 0, length;
 	FILE *f = fopen(RECORDING, "rb");
 
-	if (!f) {
-		return 0;
-	}
+	require(f != NULL, "there is " RECORDING " (run from the top of the project)");
 	length = fread(packed, 1, sizeof(packed), f);
 	fclose(f);
-	if (lzma_stream_buffer_decode(&memory, 0, NULL, packed, &in, length, whole, &out,
-				      sizeof(whole)) != LZMA_OK) {
-		return 0;
-	}
+	require(lzma_stream_buffer_decode(&memory, 0, NULL, packed, &in, length, whole, &out,
+					  sizeof(whole)) == LZMA_OK,
+		"the recording can be unpacked");
 	memcpy(buf, whole, MIN(out, size));
 	return MIN(out, size);
 }

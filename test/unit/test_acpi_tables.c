@@ -344,6 +344,9 @@ static void test_mcfg(void **state)
 	assert_int_equal(PARSE(acpi_parse_mcfg, &c), 0);
 	assert_int_equal(c.count, 3);
 	assert_int_equal(c.left_out, 6);
+	assert_int_equal(c.refused_count, 3);
+	assert_int_equal(c.refused[0].bus0.v, 0xb0080000);
+	assert_int_equal(c.refused[2].bus_first, 10);
 	assert_string_equal(c.first.reason, "window with its buses backwards");
 	assert_int_equal(c.first.offset, 44 + 32);
 	assert_int_equal(c.ecam[1].bus_first, 128);

@@ -235,6 +235,21 @@ static void test_bad_windows_are_left_out(void **state)
 	assert_true(host_console_contains("malformed"));
 	assert_true(host_console_contains("not free in the memory map"));
 	assert_true(host_console_contains("not usable by the hypervisor"));
+	/* What is free of the others is nobody's: no touch opens it. */
+	assert_int_equal(type_at(0xd0000000), MEM_DENY);
+	assert_int_equal(type_at(0xd0100000), MEM_TRAP);
+	assert_int_equal(type_at(0xd0200000), MEM_DENY);
+	assert_int_equal(type_at(0xd0201000), MEM_HOLE);
+	assert_int_equal(type_at(0x1000000), MEM_RAM);
+	assert_true(mem_read(dom0, 0xd0000000, 4) == 0xffffffff);
+	assert_int_equal(type_at(0xd0000000), MEM_DENY);
+	/* One that the tables' reader left out: from RAM into a hole. */
+	pci_deny_window(dom0, &(struct pci_window){.bus_last = 3, .bus0 = {FIXTURE_RAM - 2 * MIB}});
+	assert_int_equal(type_at(FIXTURE_RAM - 1), MEM_OURS);
+	assert_int_equal(type_at(FIXTURE_RAM), MEM_DENY);
+	assert_int_equal(type_at(FIXTURE_RAM + 2 * MIB), MEM_HOLE);
+	pci_deny_window(dom0, &(struct pci_window){.bus_first = 4, .bus0 = {0xd8000000}});
+	assert_int_equal(type_at(0xd8400000), MEM_HOLE);
 }
 
 int main(void)

@@ -132,6 +132,39 @@ static void test_retarget(void **state)
 	}
 }
 
+/* Without a mask bit there is no moment with half of a new message: the vector stays. */
+static void test_retarget_keeps_the_vector(void **state)
+{
+	static struct irq_source squatter;
+	struct host_pci *p = start(&forms[1]);
+	uint32_t vector;
+
+	(void)state;
+	program(&forms[1], FIXTURE_MSG(0), 0x41);
+	assert_true(arch_vector_alloc(0, &squatter) >= 0);
+	cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE);
+	vector = host_pci_get(p, NIC_MSI + forms[1].data, 2);
+	/* There and back without an interrupt in between, and there again. */
+	for (unsigned i = 1; i < 4; i++) {
+		cfg_write(nic, NIC_MSI + MSI_REG_ADDRESS, 4, (uint32_t)FIXTURE_MSG(i & 1));
+		assert_int_equal(host_pci_get(p, NIC_MSI + MSI_REG_ADDRESS, 4), FIXTURE_MSG(i & 1));
+		assert_int_equal(host_pci_get(p, NIC_MSI + forms[1].data, 2), vector);
+		assert_non_null(host_vector_source(i & 1, vector));
+	}
+	assert_true(host_pci_fire_msi(p));
+	assert_true(vector_pending(1, 0x41));
+	assert_null(host_vector_source(0, vector));
+	/* Taken over there: it stays here, and the guest's message is delivered all the same. */
+	assert_int_equal(arch_vector_alloc_at(2, vector, &squatter), (int)vector);
+	assert_int_equal(arch_vector_alloc_at(2, vector, &squatter), -ENOSPC);
+	cfg_write(nic, NIC_MSI + MSI_REG_ADDRESS, 4, (uint32_t)FIXTURE_MSG(2));
+	assert_int_equal(host_pci_get(p, NIC_MSI + MSI_REG_ADDRESS, 4), FIXTURE_MSG(1));
+	assert_true(host_pci_fire_msi(p));
+	assert_true(vector_pending(2, 0x41));
+	cfg_write(nic, CONTROL, 2, 0);
+	assert_int_equal(host_vector_count(1), 0);
+}
+
 static void test_parts_of_registers(void **state)
 {
 	const struct form *form = &forms[1];
@@ -225,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_multiple_messages_stay_one),
 		cmocka_unit_test(test_mask_bit),
 		cmocka_unit_test(test_retarget),
+		cmocka_unit_test(test_retarget_keeps_the_vector),
 		cmocka_unit_test(test_parts_of_registers),
 		cmocka_unit_test(test_no_vector_no_enable),
 		cmocka_unit_test(test_enabled_before_the_message),

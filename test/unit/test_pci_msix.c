@@ -246,6 +246,65 @@ static void test_moves_with_the_bar(void **state)
 	assert_true(host_pci_fire_msix(dev, 6));
 }
 
+static bool hw_enabled(void)
+{
+	return host_pci_get(dev, CONTROL, 2) & MSIX_CTL_ENABLE;
+}
+
+/* While the table is not in our hands, MSI-X stays off in the machine; the guest does not see it.
+ */
+static void test_table_out_of_reach(void **state)
+{
+	const uint32_t on = MSIX_CTL_ENABLE | (NIC_COUNT - 1);
+
+	(void)state;
+	entry_program(0, FIXTURE_MSG(0), 0x41);
+	entry_mask(0, false);
+	/* Half of the BAR in RAM: the other half, with the table, is free to be touched. */
+	cfg_write(nic, 0x18, 4, (uint32_t)FIXTURE_OURS);
+	enable(MSIX_CTL_ENABLE);
+	assert_false(hw_enabled());
+	assert_int_equal(cfg_read(nic, CONTROL, 2), on);
+	assert_int_equal(cfg_read(nic, NIC_MSIX, 4) >> 16, on);
+	assert_int_equal(cfg_read(nic, NIC_MSIX, 1), PCI_CAPID_MSIX);
+	/* Read, modify, write as Linux does: it stays what it is. */
+	cfg_write(nic, CONTROL, 2, cfg_read(nic, CONTROL, 2) | MSIX_CTL_MASKALL);
+	cfg_write(nic, CONTROL, 2, cfg_read(nic, CONTROL, 2) & ~MSIX_CTL_MASKALL);
+	assert_false(hw_enabled());
+	cfg_write(nic, 0x18, 4, (uint32_t)NIC_BAR2);
+	assert_true(hw_enabled());
+	assert_true(host_pci_fire_msix(dev, 0));
+	assert_true(vector_pending(0, 0x41));
+	/* And when it goes away under MSI-X. */
+	cfg_write(nic, 0x18, 4, (uint32_t)FIXTURE_OURS);
+	assert_false(hw_enabled());
+	assert_int_equal(cfg_read(nic, CONTROL, 2), on);
+	cfg_write(nic, 0x18, 4, 0xd0000000);
+	assert_true(hw_enabled());
+	/* Off while blocked is off. */
+	cfg_write(nic, 0x18, 4, (uint32_t)FIXTURE_OURS);
+	enable(0);
+	cfg_write(nic, 0x18, 4, (uint32_t)NIC_BAR2);
+	assert_false(hw_enabled());
+	assert_int_equal(host_vector_count(0), 0);
+}
+
+/* Decoding off does not stop messages that are on. */
+static void test_decoding_goes_off(void **state)
+{
+	(void)state;
+	entry_program(0, FIXTURE_MSG(0), 0x41);
+	entry_mask(0, false);
+	enable(MSIX_CTL_ENABLE);
+	cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MASTER);
+	assert_true(hw_enabled());
+	enable(MSIX_CTL_ENABLE | MSIX_CTL_MASKALL);
+	enable(MSIX_CTL_ENABLE);
+	assert_true(host_pci_fire_msix(dev, 0));
+	cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MASTER | PCI_CMD_MEMORY);
+	assert_true(host_pci_fire_msix(dev, 0));
+}
+
 static void test_largest_table(void **state)
 {
 	struct host_pci *p;
@@ -350,6 +409,8 @@ int main(void)
 		T(test_firmware_left_entries_open),
 		T(test_writes_it_could_not_hear),
 		T(test_moves_with_the_bar),
+		T(test_table_out_of_reach),
+		T(test_decoding_goes_off),
 		T(test_largest_table),
 		T(test_table_and_pba_in_one_page),
 		T(test_lies),

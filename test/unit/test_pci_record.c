@@ -79,6 +79,11 @@ static void drive(void)
 	host_pci_add(sbdf_make(0, 3, 0, 0), 0x1af4, 0x1041, 0x0200, false);
 	(void)cfg_read(sbdf_make(0, 3, 0, 0), 0, 4);
 	cfg_write(sbdf_make(0, 3, 0, 0), PCI_REG_INTERRUPT, 1, 7);
+	/* Another one in its place. */
+	host_pci_remove(host_pci_find(sbdf_make(0, 3, 0, 0)));
+	host_pci_add(sbdf_make(0, 3, 0, 0), 0x1b36, 0x0010, 0x0108, false);
+	(void)cfg_read(sbdf_make(0, 3, 0, 0), 0, 4);
+	cfg_write(sbdf_make(0, 3, 0, 0), PCI_REG_COMMAND, 2, PCI_CMD_MASTER);
 	cfg_write(nic, NIC_EXP + EXP_REG_DEVCTL, 2, EXP_DEVCTL_FLR);
 	(void)cfg_read(nic, PCI_REG_COMMAND, 2);
 }
@@ -138,7 +143,9 @@ static void test_no_differences(void **state)
 
 	(void)state;
 	assert_null(result.error);
-	assert_int_equal(result.functions, 2);
+	assert_int_equal(result.functions, 3);
+	assert_true(result.msix_writes > result.msix_bound);
+	assert_true(result.msix_bound >= NIC_COUNT);
 	assert_true(result.accesses > 110);
 	assert_int_equal(result.differences, 0);
 	assert_int_equal(result.lost, 0);
@@ -238,6 +245,7 @@ static void test_recorded_boot(void **state)
 	assert_null(result.error);
 	assert_int_equal(result.functions, 7);
 	assert_int_equal(result.accesses, 9810);
+	assert_int_equal(result.msix_bound, 12);
 	assert_int_equal(result.differences, 0);
 	assert_int_equal(result.lost, 0);
 }

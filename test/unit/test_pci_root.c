@@ -139,6 +139,18 @@ static void test_exhaustion(void **state)
 	assert_int_equal(cfg_read(sbdf_make(0, 0, spare, 0), 0, 4), 0x10001af4);
 }
 
+/* A function with a table of `count` entries appears; can it be enabled? */
+static bool table_works(unsigned dev, unsigned count)
+{
+	sbdf_t s = sbdf_make(0, 0, dev, 0);
+	struct host_pci *p = host_pci_add(s, 0x1234, 1, 0xff00, false);
+
+	host_pci_bar(p, 0, 0, 0x10000);
+	host_pci_cap_msix(p, 0x40, count, 0, 0, 0, 0x8000);
+	cfg_write(s, 0x42, 2, MSIX_CTL_ENABLE);
+	return cfg_read(s, 0x42, 2) & MSIX_CTL_ENABLE;
+}
+
 static void test_exhaustion_of_buses_and_entries(void **state)
 {
 	unsigned there = 0;
@@ -151,16 +163,19 @@ static void test_exhaustion_of_buses_and_entries(void **state)
 	}
 	assert_int_equal(there, 8);
 	assert_int_equal(pci_root_refill(dom0->pci), 0);
-	for (unsigned i = 0; i < 2; i++) {
-		sbdf_t s = sbdf_make(0, 0, 20 + i, 0);
-		struct host_pci *p = host_pci_add(s, 0x1234, 1, 0xff00, false);
-
-		host_pci_bar(p, 0, 0, 0x10000);
-		host_pci_cap_msix(p, 0x40, 1000, 0, 0, 0, 0x8000);
-		cfg_write(s, 0x42, 2, MSIX_CTL_ENABLE);
-		assert_int_equal(cfg_read(s, 0x42, 2) & MSIX_CTL_ENABLE, i ? 0 : MSIX_CTL_ENABLE);
+	assert_int_equal(stats().spare_entries, MSIX_ENTRIES_MAX);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(table_works(20 + i, 1000), i < 2);
 	}
 	assert_true(host_console_contains("has no room in our memory"));
+	/* The rest of the old ones is not thrown away. */
+	assert_int_equal(stats().spare_entries, 48);
+	assert_int_equal(pci_root_refill(dom0->pci), 0);
+	assert_int_equal(stats().spare_entries, 48 + MSIX_ENTRIES_MAX);
+	assert_true(table_works(23, 40));
+	assert_int_equal(stats().spare_entries, 8 + MSIX_ENTRIES_MAX);
+	assert_true(table_works(24, MSIX_ENTRIES_MAX));
+	assert_int_equal(stats().spare_entries, 8);
 }
 
 static void test_not_ready_and_virtual(void **state)
@@ -193,6 +208,136 @@ static void test_pulled_out(void **state)
 	cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
 	cfg_write(nic, PCI_REG_COMMAND, 2, 0);
 	assert_int_equal(stats().bars_mapped, 0);
+}
+
+static void test_replaced(void **state)
+{
+	uint32_t entries;
+
+	(void)state;
+	for (unsigned later = 0; later < 2; later++) {
+		struct host_pci *p, *q;
+
+		fixture_create(2);
+		p = fixture_nic(nic);
+		host_pci_set(p, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+		fixture_start();
+		mem_write(dom0, NIC_BAR2, 8, FIXTURE_MSG(1));
+		mem_write(dom0, NIC_BAR2 + 8, 8, 0x33);
+		cfg_write(nic, NIC_MSIX + 2, 2, MSIX_CTL_ENABLE);
+		assert_int_equal(host_vector_count(1), 1);
+		entries = stats().spare_entries;
+		host_pci_remove(p);
+		if (later) {
+			assert_int_equal(cfg_read(nic, 0, 4), 0xffffffff);
+		}
+		/* Another device, with its registers elsewhere. */
+		q = host_pci_add(nic, 0x1b36, 0x0010, 0x0108, false);
+		host_pci_bar(q, 0, PCI_BAR_TYPE_64, 16384);
+		host_pci_cap_msix(q, 0x40, 4, 0, 0x2000, 0, 0x3000);
+		host_pci_writable(q, 0x70, 4, 0xffffffff);
+		host_pci_set(q, 0x70, 4, 0x12345678);
+		assert_int_equal(cfg_read(nic, PCI_REG_DEVICE, 2), 0x0010);
+		assert_int_equal(host_vector_count(1), 0);
+		assert_int_equal(stats().functions, 1);
+		assert_int_equal(stats().bars_mapped, 0);
+		assert_int_equal(stats().spare_entries, entries + NIC_COUNT - 4);
+		assert_int_equal(type_at(NIC_BAR2), MEM_HOLE);
+		assert_int_equal(host_pci_get(q, 0x70, 4), 0x12345678); /* not touched */
+		cfg_write(nic, 0x10, 4, 0xd0000000);
+		cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+		assert_int_equal(type_at(0xd0002000), MEM_TRAP);
+		assert_int_equal(type_at(0xd0001000), MEM_MMIO);
+		mem_write(dom0, 0xd0002000, 8, FIXTURE_MSG(2));
+		mem_write(dom0, 0xd0002008, 8, 0x44);
+		cfg_write(nic, 0x42, 2, MSIX_CTL_ENABLE);
+		assert_true(host_pci_fire_msix(q, 0));
+		assert_true(vector_pending(2, 0x44));
+	}
+}
+
+/* The same kind of device again: it is as after a reset. */
+static void test_replaced_by_its_like(void **state)
+{
+	struct host_pci *p = fixture_nic(nic);
+
+	(void)state;
+	host_pci_set(p, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	fixture_start();
+	host_pci_remove(p);
+	assert_int_equal(cfg_read(nic, 0, 4), 0xffffffff);
+	fixture_nic(nic);
+	assert_int_equal(cfg_read(nic, 0, 4), 0x10c98086);
+	assert_int_equal(type_at(NIC_BAR0), MEM_HOLE);
+	assert_int_equal(stats().bars_mapped, 0);
+}
+
+static void test_bus_numbers_change(void **state)
+{
+	sbdf_t up = sbdf_make(0, 0, 3, 0), old = sbdf_make(0, 4, 0, 0), new = sbdf_make(0, 7, 0, 0);
+	struct host_pci *p, *q;
+
+	(void)state;
+	bridge(0, 3, 4, 5);
+	plain(5, 0, 0);
+	plain(8, 0, 0);
+	p = fixture_nic(old);
+	fixture_start();
+	assert_int_equal(cfg_read(sbdf_make(0, 5, 0, 0), 0, 4), 0x10001af4);
+	assert_int_equal(stats().functions, 4);
+	cfg_write(old, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	mem_write(dom0, NIC_BAR2, 8, FIXTURE_MSG(1));
+	mem_write(dom0, NIC_BAR2 + 8, 8, 0x33);
+	cfg_write(old, NIC_MSIX + 2, 2, MSIX_CTL_ENABLE);
+	/* The same numbers, and room for more: nobody moves. */
+	cfg_write(up, PCI_REG_PRIMARY, 4, 0x00050400);
+	cfg_write(up, PCI_REG_SUBORDINATE, 1, 6);
+	assert_int_equal(stats().functions, 4);
+	cfg_write(up, PCI_REG_SUBORDINATE, 1, 4);
+	assert_int_equal(stats().functions, 3);
+	cfg_write(up, PCI_REG_PRIMARY, 4, 0x00070700);
+	assert_int_equal(stats().functions, 2);
+	assert_int_equal(stats().bars_mapped, 0);
+	assert_int_equal(host_vector_count(1), 0);
+	assert_int_equal(type_at(NIC_BAR0), MEM_HOLE);
+	assert_false(host_pci_get(p, NIC_MSIX + 2, 2) & MSIX_CTL_ENABLE);
+	host_pci_remove(p);
+	q = fixture_nic(new);
+	host_pci_set(q, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	assert_int_equal(cfg_read(old, 0, 4), 0xffffffff);
+	assert_int_equal(cfg_read(new, 0, 4), 0x10c98086);
+	assert_int_equal(owner_at(NIC_BAR0), new.v);
+	/* Those from boot are used again, with windows large enough. */
+	assert_int_equal(pci_root_refill(dom0->pci), 0);
+	assert_true(table_works(20, MSIX_ENTRIES_MAX));
+}
+
+/* What a write decides is carried out before anybody else's write is decided. */
+static bool locked_at[PCI_CONFIG_SIZE];
+
+static void note_lock(sbdf_t sbdf, unsigned reg)
+{
+	(void)sbdf;
+	locked_at[reg] = dom0->pci_lock.held;
+}
+
+static void test_writes_under_the_lock(void **state)
+{
+	(void)state;
+	fixture_nic(nic);
+	fixture_start();
+	host_pci_write_hook = note_lock;
+	cfg_write(nic, PCI_REG_COMMAND, 2, PCI_CMD_MASTER);
+	cfg_write(nic, PCI_REG_BAR0, 4, 0xd0000000);
+	cfg_write(nic, NIC_MSIX + 2, 2, MSIX_CTL_MASKALL);
+	assert_true(locked_at[PCI_REG_COMMAND]);
+	assert_true(locked_at[PCI_REG_BAR0]);
+	assert_true(locked_at[NIC_MSIX + 2]);
+	/* Would spin for ever if it took the lock. */
+	lock_acquire(&dom0->pci_lock);
+	cfg_write(nic, PCI_REG_INTERRUPT, 1, 9);
+	lock_release(&dom0->pci_lock);
+	assert_int_equal(cfg_read(nic, PCI_REG_INTERRUPT, 1), 9);
 }
 
 static void test_hidden(void **state)
@@ -237,7 +382,8 @@ static enum verdict emulated_write(void *ctx, struct pci_access *a, struct pci_e
 	return VERDICT_DONE;
 }
 
-static const struct pci_ops emulated = {"test device", emulated_read, emulated_write, NULL};
+static const struct pci_ops emulated = {
+	.name = "test device", .read = emulated_read, .write = emulated_write};
 
 static void test_claims(void **state)
 {
@@ -321,6 +467,10 @@ int main(void)
 		T(test_exhaustion_of_buses_and_entries),
 		T(test_not_ready_and_virtual),
 		T(test_pulled_out),
+		T(test_replaced),
+		T(test_replaced_by_its_like),
+		T(test_bus_numbers_change),
+		T(test_writes_under_the_lock),
 		T(test_hidden),
 		T(test_claims),
 		T(test_second_domain_sees_no_machine),

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bridges (Bridge 1.2 3.2.5): the bus numbers, by which the functions behind
+ * a bridge have their places in the index, and Secondary Bus Reset
+ * (3.2.5.18).
+ *
+ * A bridge that gets other numbers drops the functions that had the old ones;
+ * under the new ones they are admitted at their first access. The numbers as
+ * last written are kept, as a reset of the bridge itself clears them without
+ * moving anybody.
+ *
+ * Deliberately not supported: the bridge's windows, which are the machine's
+ * and the domain's affair.
+ */
+#include "pci_internal.h"
+
+static unsigned secondary_of(uint32_t buses)
+{
+	return buses >> 8 & 0xff;
+}
+
+static unsigned subordinate_of(uint32_t buses)
+{
+	return buses >> 16 & 0xff;
+}
+
+void bridge_admit(struct pci_function *f)
+{
+	f->buses = arch_pci_read(f->sbdf, PCI_REG_PRIMARY, 4);
+	f->resets = arch_pci_read(f->sbdf, PCI_REG_BRIDGE_CTL, 2) & PCI_BRIDGE_CTL_RESET;
+	f->concern[PCI_REG_PRIMARY / 4] = CONCERN_BUSES;
+	f->concern[PCI_REG_BRIDGE_CTL / 4] = CONCERN_BRIDGE;
+}
+
+bool bridge_leads_to(const struct pci_function *f, uint32_t buses, sbdf_t sbdf)
+{
+	unsigned bus = sbdf_bus(sbdf);
+
+	/* Not set up, or leading back: as in enumeration, nothing is behind it. */
+	return sbdf_segment(sbdf) == sbdf_segment(f->sbdf) && bus >= secondary_of(buses) &&
+	       bus <= subordinate_of(buses) && secondary_of(buses) > sbdf_bus(f->sbdf);
+}
+
+/* Both edges: the devices are reset at the first, and may have been looked at since. */
+enum verdict bridge_write_control(struct pci_function *f, struct pci_access *a,
+				  struct pci_effects *e)
+{
+	uint32_t bit = (uint32_t)PCI_BRIDGE_CTL_RESET << 16;
+	bool resets = access_merge(a, f->resets ? bit : 0, bit) != 0;
+
+	if (f->resets || resets) {
+		pci_effect_add(e, PCI_EFFECT_RESET, 0, PCI_RESET_BEHIND, 0);
+	}
+	f->resets = resets;
+	return VERDICT_PERFORM;
+}
+
+enum verdict bridge_write_buses(struct pci_function *f, struct pci_access *a, struct pci_effects *e)
+{
+	uint32_t old = f->buses;
+
+	f->buses = access_merge(a, old, 0xffffffffu);
+	if ((old ^ f->buses) & PCI_BRIDGE_BUSES) {
+		pci_effect_add(e, PCI_EFFECT_BUSES, 0, 0, old);
+	}
+	return VERDICT_PERFORM;
+}
+
+void bridge_renumber(struct pci_function *f, uint32_t old)
+{
+	bool moved = secondary_of(old) != secondary_of(f->buses);
+	struct pci_function *next;
+
+	for (struct pci_function *g = f->root->functions; g; g = next) {
+		next = g->next;
+		if (bridge_leads_to(f, old, g->sbdf) &&
+		    (moved || !bridge_leads_to(f, f->buses, g->sbdf))) {
+			pci_drop(g);
+		}
+	}
+}
