@@ -6,6 +6,7 @@
 # make fuzz       libFuzzer builds of the fuzz targets (clang)
 # make guests     the test kernels
 # make clang      the image once more, compiled by clang, for its warnings
+# make install    image, extractor, kernel hooks and GRUB snippet; DESTDIR= and PREFIX= count
 # V=1 shows the commands.
 
 B := build
@@ -30,7 +31,8 @@ TOOL_CFLAGS := $(WARN) -O2 -g -Iinclude -Iarch/host -MMD -MP
 CORE_SRC := $(sort $(wildcard core/*/*.c))
 X86_SRC := $(sort $(wildcard arch/x86/*.c arch/x86/*.S))
 # Pure parts of arch/x86 that hosted programs share.
-X86_PURE := $(wildcard arch/x86/insn.c arch/x86/bootmap.c arch/x86/svm_caps.c arch/x86/multiboot.c arch/x86/walk.c arch/x86/asid.c arch/x86/sleep.c)
+X86_PURE := $(wildcard arch/x86/insn.c arch/x86/bootmap.c arch/x86/svm_caps.c arch/x86/multiboot.c arch/x86/multiboot2.c arch/x86/walk.c arch/x86/asid.c \
+	arch/x86/sleep.c)
 HOST_SRC := $(sort $(wildcard arch/host/*.c))
 
 IMAGE_OBJ := $(addprefix $B/image/,$(addsuffix .o,$(CORE_SRC) $(X86_SRC)))
@@ -51,7 +53,7 @@ LIBS_test_pci_record := -llzma
 LIBS_fuzz_pci_access := -llzma
 LIBS_test_vmlinux := $(VMLINUX_PARTS) -llzma -lzstd -lz -llz4
 
-.PHONY: all guests check unit fuzz-fixed bench fuzz clang clean
+.PHONY: all guests check unit fuzz-fixed bench fuzz clang clean install uninstall
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -91,10 +93,11 @@ $B/taproot.elf64: $(IMAGE_OBJ) $B/syms.o arch/x86/image.lds
 	$(SAY) LD $@
 	$Q$(LD) $(LDFLAGS) -o $@ $(IMAGE_OBJ) $B/syms.o
 
+# GRUB looks for the entry point among virtual addresses: let them equal the physical ones.
 $B/taproot.elf: $B/taproot.elf64 scripts/check-image.sh
 	$(SAY) OBJCOPY $@
 	$Qsh scripts/check-image.sh $<
-	$Q$(OBJCOPY) -O elf32-i386 --strip-debug $< $@
+	$Q$(OBJCOPY) -O elf32-i386 --strip-debug --change-section-vma '*-0xffffffff80000000' $< $@
 
 # ---- test kernels --------------------------------------------------------------
 
@@ -175,6 +178,30 @@ $B/tool/%.c.o: %.c Makefile
 	$(SAY) HOSTCC $<
 	@mkdir -p $(@D)
 	$Q$(HOSTCC) $(TOOL_CFLAGS) -c -o $@ $<
+
+# ---- installation -----------------------------------------------------------------
+
+PREFIX ?= /usr/local
+BINDIR = $(PREFIX)/bin
+SBINDIR = $(PREFIX)/sbin
+KERNEL_HOOKS := /etc/kernel/postinst.d/zz-taproot /etc/kernel/postrm.d/zz-taproot
+INSTALLED = /boot/taproot.elf $(BINDIR)/taproot-vmlinux $(SBINDIR)/taproot-kernels \
+	/etc/grub.d/20_taproot $(KERNEL_HOOKS)
+# $(call put-script,SOURCE,DESTINATION): with the folders' names filled in.
+put-script = sed 's,@BINDIR@,$(BINDIR),g;s,@SBINDIR@,$(SBINDIR),g' $1 >$B/script.tmp && \
+	install -D -m 755 $B/script.tmp $(DESTDIR)$2 && rm $B/script.tmp
+
+install: $B/taproot.elf $B/taproot-vmlinux
+	$Qinstall -D -m 644 $B/taproot.elf $(DESTDIR)/boot/taproot.elf
+	$Qinstall -D -m 755 $B/taproot-vmlinux $(DESTDIR)$(BINDIR)/taproot-vmlinux
+	$Q$(call put-script,install/taproot-kernels,$(SBINDIR)/taproot-kernels)
+	$Qinstall -D -m 755 install/20_taproot $(DESTDIR)/etc/grub.d/20_taproot
+	$Qfor hook in $(KERNEL_HOOKS); do $(call put-script,install/zz-taproot,$$hook) || exit 1; done
+	$Q[ -n "$(DESTDIR)" ] || echo 'Installed. Next: $(SBINDIR)/taproot-kernels && update-grub'
+
+uninstall:
+	$Q[ -n "$(DESTDIR)" ] || [ ! -x $(SBINDIR)/taproot-kernels ] || $(SBINDIR)/taproot-kernels remove
+	$Qrm -f $(addprefix $(DESTDIR),$(INSTALLED))
 
 clean:
 	rm -rf $B

@@ -11,6 +11,11 @@
 #   $CACHE/kernel/{vmlinuz,version,modules,headers}
 #   $CACHE/guest/                   busybox, lspci, setpci and their libraries
 #
+# cache.sh tests fetches what only tests need as well:
+#
+#   $CACHE/ovmf/OVMF_{CODE,VARS}_4M.fd
+#   $CACHE/chroot/{root.tar,linux-image.deb}, or a line why not in chroot.reason
+#
 # Each part has a stamp with this file's recipe number; delete a part (or raise
 # RECIPE) to fetch it again. Not supported: foreign architectures.
 
@@ -226,7 +231,66 @@ make_guest()
 	finish guest
 }
 
+# UEFI firmware for virtual machines: data, the same for every machine.
+make_ovmf()
+{
+	have ovmf && return 0
+	update_lists
+	begin ovmf
+	say "fetching UEFI firmware"
+	(cd "$CACHE/ovmf.new" && quietly ovmf private_apt apt-get download ovmf)
+	dpkg-deb -x "$CACHE"/ovmf.new/ovmf_*.deb "$CACHE/ovmf.new/root"
+	cp "$CACHE"/ovmf.new/root/usr/share/OVMF/OVMF_{CODE,VARS}_4M.fd \
+		"$CACHE/ovmf.new/"
+	rm -r "$CACHE/ovmf.new/root" "$CACHE"/ovmf.new/ovmf_*.deb
+	finish ovmf
+}
+
+# fill_chroot FOLDER
+fill_chroot()
+{
+	local image
+	image=$(depends_on linux-image-amd64 '^linux-image-[0-9].*-amd64$') &&
+		[ -n "$image" ] &&
+		(cd "$1" && private_apt apt-get download "$image") &&
+		mv "$1/$image"_*.deb "$1/linux-image.deb" &&
+		mmdebstrap --variant=apt --aptopt="$APT/acquire.conf" \
+			--include=initramfs-tools,kmod,linux-base,grub-common \
+			--dpkgopt='path-exclude=/usr/share/doc/*' \
+			--dpkgopt='path-exclude=/usr/share/man/*' \
+			--dpkgopt='path-exclude=/usr/share/locale/*' \
+			"$CODENAME" "$1/root.tar" "$APT/taproot.sources"
+}
+
+# A small Debian to install into, and a kernel's package. The test that uses
+# it is skipped when it cannot be had.
+make_chroot()
+{
+	local new=$CACHE/chroot.new
+	have chroot && return 0
+	rm -f "$CACHE/chroot.reason"
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "making a chroot needs root" >"$CACHE/chroot.reason"
+		return 0
+	fi
+	update_lists
+	begin chroot
+	say "making a small Debian for the installation test (about 150 MB)"
+	grep '^Acquire::' "$APT/apt.conf" >"$APT/acquire.conf" || true
+	if ! fill_chroot "$new" >"$CACHE/log/chroot.log" 2>&1 </dev/null; then
+		echo "no chroot could be made: $(tail -n 1 "$CACHE/log/chroot.log")" \
+			>"$CACHE/chroot.reason"
+		rm -rf "$new"
+		return 0
+	fi
+	finish chroot
+}
+
 make_qemu
 write_wrapper
 make_kernel
 make_guest
+if [ "${1:-}" = tests ]; then
+	make_ovmf
+	make_chroot
+fi

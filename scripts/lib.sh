@@ -82,7 +82,7 @@ apt_install()
 		--no-install-recommends "$@"
 }
 
-# set_up: packages, then the cache (QEMU, kernel, guest programs), under a
+# set_up [tests]: packages, then the cache (QEMU, kernel, guest programs), under a
 # lock, because two of the commands may be started side by side.
 set_up()
 {
@@ -93,7 +93,7 @@ set_up()
 		flock 9
 	fi
 	install_packages
-	"$TOP/scripts/cache.sh"
+	"$TOP/scripts/cache.sh" "$@"
 	exec 9>&-
 }
 

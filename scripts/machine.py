@@ -96,10 +96,14 @@ def quote(value):
 	return str(value).replace(",", ",,")
 
 
+def default_modules(kernel_args):
+	return [(vmlinux(), kernel_args), (initramfs(), "")]
+
+
 def boot_taproot(options, kernel_args, modules=None):
 	"""The hypervisor by multiboot; modules replace kernel and initramfs."""
 	if modules is None:
-		modules = [(vmlinux(), kernel_args), (initramfs(), "")]
+		modules = default_modules(kernel_args)
 	words = [quote(("%s %s" % m).strip()) for m in modules]
 	out = ["-kernel", str(image()), "-append", options]
 	return out + (["-initrd", ",".join(words)] if words else [])

@@ -40,6 +40,8 @@ NAMES = [
 	(r"ICH9 datasheet", "ICH9 datasheet", "Intel, I/O Controller Hub 9"),
 	(r"PC16550D(?: datasheet)?,?", "PC16550D", "National Semiconductor, UART datasheet"),
 	(r"Multiboot 0\.6\.96,?", "Multiboot 0.6.96", "GNU, Multiboot Specification version 1"),
+	(r"Multiboot2 2\.0,?", "Multiboot2 2.0", "GNU, Multiboot2 Specification"),
+	(r"UEFI 2\.10", "UEFI 2.10", "UEFI Forum, Unified Extensible Firmware Interface"),
 	(r"Xen ABI,?", "Xen ABI", "Xen public headers, by file"),
 	(r"System V gABI", "System V gABI", "System V ABI: ELF"),
 	(r"C17", "C17", "ISO/IEC 9899:2018"),

@@ -4,6 +4,7 @@
  * boot.S: console, what the loader told, processor features, relocation, final
  * page tables and stacks. Then hypervisor_main() on the boot processor's stack.
  */
+#include <taproot/arch.h>
 #include <taproot/errno.h>
 #include <taproot/log.h>
 #include <taproot/option.h>
@@ -11,13 +12,14 @@
 #include "cpu.h"
 #include "main.h"
 #include "multiboot.h"
+#include "multiboot2.h"
 #include "paging.h"
 #include "relocate.h"
 #include "x86.h"
 
 static struct boot_info boot_info;
 
-void boot_main(uint32_t magic, uint32_t info);
+void boot_main(uint32_t magic, uint32_t info, uint64_t image);
 
 /* Everything the loader may point to lies in the 4 GiB that are mapped. */
 static const void *view_low(void *ctx, uint64_t a, uint32_t len)
@@ -44,12 +46,18 @@ static void read_loader(uint32_t magic, uint32_t info_addr)
 	const char *why = NULL;
 	int rc;
 
-	if (magic != MULTIBOOT_BOOT_MAGIC) {
-		refuse("not started by a multiboot loader (magic %08x); use GRUB's multiboot "
+	switch (magic) {
+	case MULTIBOOT_BOOT_MAGIC:
+		rc = multiboot_parse(&boot_info, info_addr, view_low, NULL, &why);
+		break;
+	case MULTIBOOT2_BOOT_MAGIC:
+		rc = multiboot2_parse(&boot_info, info_addr, view_low, NULL, &why);
+		break;
+	default:
+		refuse("not started by a multiboot loader (magic %08x); use GRUB's multiboot2 "
 		       "command or QEMU's -kernel",
 		       magic);
 	}
-	rc = multiboot_parse(&boot_info, info_addr, view_low, NULL, &why);
 	/* The command line is read before anything that may be missing. */
 	option_parse(&options, boot_info.cmdline);
 	log_threshold = options.loglvl;
@@ -73,8 +81,9 @@ static NORETURN void on_final_stack(void)
 	hypervisor_main(&boot_info);
 }
 
-void boot_main(uint32_t magic, uint32_t info)
+void boot_main(uint32_t magic, uint32_t info, uint64_t image)
 {
+	image_hpa = image;
 	cpu_detect();
 	desc_setup(&pcpu_boot, false);
 	read_loader(magic, info);
@@ -85,7 +94,12 @@ void boot_main(uint32_t magic, uint32_t info)
 	cpu_setup();
 	relocate(&boot_info);
 	relocate_finish(&boot_info);
-	log_info("loader: %s", boot_info.loader[0] ? boot_info.loader : "unnamed");
+	if (boot_info.rsdp_len) {
+		boot_info.rsdp = arch_va_to_hpa(boot_info.rsdp_copy).v;
+	}
+	log_info("loader: %s, multiboot%s, image at %llx",
+		 boot_info.loader[0] ? boot_info.loader : "unnamed",
+		 magic == MULTIBOOT2_BOOT_MAGIC ? "2" : "", (unsigned long long)image);
 	log_map(&boot_info);
 	log_info("hypervisor at %llx, %llu MiB", (unsigned long long)boot_info.area_start,
 		 (unsigned long long)(boot_info.area_size / MIB));

@@ -15,6 +15,7 @@
 #define BOOT_CMDLINE_MAX 2048
 #define BOOT_RANGES_MAX  256
 #define BOOT_LOADER_MAX  64
+#define BOOT_RSDP_MAX    36 /* ACPI 6.5 5.2.5.3 */
 
 struct boot_module {
 	uint64_t start; /* host physical, page aligned once placed */
@@ -34,6 +35,9 @@ struct boot_info {
 	struct e820_entry map[BOOT_RANGES_MAX];
 	unsigned map_count;
 	uint64_t rsdp; /* 0: the protocol does not tell */
+	/* Some protocols hand over a copy in place of the address; rsdp_len 0: none. */
+	uint8_t rsdp_copy[BOOT_RSDP_MAX];
+	uint32_t rsdp_len;
 	/* Our own memory: image and pool. */
 	uint64_t area_start;
 	uint64_t area_size;
@@ -93,5 +97,8 @@ typedef const void *(*boot_view_fn)(void *ctx, uint64_t a, uint32_t len);
  */
 int multiboot_parse(struct boot_info *info, uint64_t a, boot_view_fn view, void *ctx,
 		    const char **why) MUST_CHECK;
+/* The same for multiboot2. */
+int multiboot2_parse(struct boot_info *info, uint64_t a, boot_view_fn view, void *ctx,
+		     const char **why) MUST_CHECK;
 
 #endif

@@ -8,10 +8,10 @@
 #define MULTIBOOT_BOOT_MAGIC   0x2badb002
 
 /* Bits of the flags word of the information (3.3). */
-#define MBI_CMDLINE (1u << 2)
-#define MBI_MODULES (1u << 3)
-#define MBI_MMAP    (1u << 6)
-#define MBI_LOADER  (1u << 9)
+#define MBI_CMDLINE (1 << 2)
+#define MBI_MODULES (1 << 3)
+#define MBI_MMAP    (1 << 6)
+#define MBI_LOADER  (1 << 9)
 
 /* Offsets in the information. */
 #define MBI_OFF_FLAGS       0

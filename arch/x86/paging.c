@@ -18,7 +18,7 @@
 extern char image_start[], text_start[], text_end[], rodata_start[], rodata_end[], image_end[];
 
 uint64_t paging_cr3;
-uint64_t image_hpa = IMAGE_LOAD;
+uint64_t image_hpa;
 
 static uint64_t pool_next, pool_end;
 

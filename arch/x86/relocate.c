@@ -2,7 +2,7 @@
 /*
  * Out of the hardware domain's way: our image, the page pool and the modules
  * go to the top of RAM below 4 GiB. The loader put the modules right behind
- * our image at 1 MiB, over the addresses a kernel wants for itself.
+ * our image, at 1 MiB as a rule, over the addresses a kernel wants for itself.
  *
  * Runs on the temporary page tables of boot.S, which show 4 GiB; the plan is
  * made by the pure functions of bootmap.c.
@@ -30,7 +30,7 @@ static void *direct(uint64_t a)
 
 static struct boot_range image_range(void)
 {
-	return (struct boot_range){IMAGE_LOAD, (uint64_t)(image_end - image_start)};
+	return (struct boot_range){image_hpa, (uint64_t)(image_end - image_start)};
 }
 
 static void place_area(struct boot_info *info)

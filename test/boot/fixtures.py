@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """
-Modules that the hypervisor must refuse, made on the spot: each function
-returns the list of (file, arguments) that stands in for kernel and initramfs.
+Files made on the spot: modules that the hypervisor must refuse (each function
+returns the list of (file, arguments) that stands in for kernel and initramfs),
+images of the hypervisor, and files for GRUB to read: [(name on the CD, path)].
 
 Not supported: modules of other formats than those the refusals name.
 """
@@ -11,12 +12,41 @@ import machine
 
 EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 PHDR = struct.Struct("<IIQQQQQQ")
+MOVED_TO = 0x2345000
 
 
 def folder():
 	path = machine.BUILD / "fixtures"
 	path.mkdir(parents=True, exist_ok=True)
 	return path
+
+
+def image():
+	return machine.image()
+
+
+def image_moved():
+	"""
+	The image, asking to be loaded at MOVED_TO or above: the least address in
+	the relocatable tag of its multiboot2 header (Multiboot2 2.0 3.1).
+	"""
+	data = bytearray(machine.image().read_bytes())
+	header = struct.pack("<II", 0xe85250d6, 0)
+	tag = data.index(struct.pack("<HHI", 10, 0, 24), data.index(header))
+	struct.pack_into("<I", data, tag + 8, MOVED_TO)
+	path = folder() / "image-moved.elf"
+	path.write_bytes(data)
+	return path
+
+
+def acpi_table():
+	"""A table that no firmware has, for GRUB's acpi command (ACPI 6.5 5.2.6)."""
+	data = bytearray(b"TAPT" + struct.pack("<IBB6s8sI4sI4s", 40, 1, 0, b"TAPROT",
+					       b"TAPROOT ", 1, b"TAPR", 1, b"test"))
+	data[9] = -sum(data) & 0xff
+	path = folder() / "tapt.aml"
+	path.write_bytes(data)
+	return [("/boot/tapt.aml", path)]
 
 
 def no_modules():

@@ -7,6 +7,12 @@ The boot tests, as data. Fields, all but the name optional:
   options   the hypervisor's options
   cpu, smp, mem, iommu  the machine, where it is not lane A's
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
+  boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
+  loader    GRUB's command: multiboot2, where nothing is said, or multiboot
+  grub      list of GRUB's commands before that, such as
+            "acpi --exclude=DMAR /boot/dmar.aml"
+  files     files that those name: a function of fixtures.py
+  image     the hypervisor's image, where it is not the built one (fixtures.py)
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
   forbid    patterns no console line may match, besides FORBID_ALWAYS
@@ -40,10 +46,30 @@ EXCUSED = [
 	# This emulated EPYC has no microcode against SRSO; Linux says so on the
 	# bare machine too.
 	r"Speculative Return Stack Overflow: WARNING: See https:",
+	# GRUB on UEFI: there is no VGA text mode, and nobody needs it.
+	r"WARNING: no console will be available to OS",
 ]
 
 # One of the hypervisor's first lines, on each start.
 BANNER = r"\] I loader: "
+
+
+def grub_tests(boot):
+	"""The first scenarios once more, started by GRUB."""
+	loaded = r"loader: GRUB .*, multiboot2, image at "
+	return [
+		dict(name=boot + "-boot", scenario="boot", boot=boot,
+		     expect=[loaded, r"T: pass init"]),
+		dict(name=boot + "-nvme", scenario="nvme", boot=boot,
+		     judges=["disk", "irq"],
+		     expect=[loaded, r"T: pass nvme-disk", r"T: pass nvme-write"]),
+		dict(name=boot + "-igb-ping", scenario="network", boot=boot,
+		     judges=["irq"],
+		     expect=[loaded, r"T: pass igb-link", r"T: pass igb-ping"]),
+		dict(name=boot + "-inventory", scenario="inventory", boot=boot,
+		     judges=["inventory"], expect=[loaded, r"T: pass drivers"]),
+	]
+
 
 TESTS = [
 	# (a) init is reached, the machine powers itself off.
@@ -127,6 +153,39 @@ TESTS = [
 	dict(name="no-x2apic-cpu", scenario="nvme", cpu="EPYC,+svm,+npt,-x2apic",
 	     judges=["disk", "irq"],
 	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
+
+	# GRUB on BIOS and on UEFI, by both protocols of multiboot.
+	*grub_tests("grub-bios"),
+	*grub_tests("grub-uefi"),
+	dict(name="grub-bios-multiboot1", scenario="nvme", boot="grub-bios",
+	     loader="multiboot", judges=["disk", "irq"],
+	     expect=[r"loader: GRUB .*, multiboot, image at 100000",
+		     r"T: pass nvme-disk", r"T: pass nvme-write"]),
+	dict(name="grub-bios-moved", scenario="boot", boot="grub-bios",
+	     image="image_moved",
+	     expect=[r"multiboot2, image at 2345000", r"T: pass init"]),
+	dict(name="grub-uefi-moved", scenario="outside", boot="grub-uefi",
+	     image="image_moved", judges=["outside"],
+	     expect=[r"multiboot2, image at 2345000", r"T: pass outside"]),
+	dict(name="grub-uefi-mem-6g", scenario="boot", boot="grub-uefi", mem="6144",
+	     expect=[r"init: memory 5[0-9]{3} MiB"]),
+	# Words in quotes arrive whole; the domain's reset is the machine's.
+	dict(name="grub-options", scenario="boot", boot="grub-bios",
+	     options=OPTIONS + " bogus=1 dom0_cmdline=\"first second=2\"",
+	     expect=[r"option 'bogus' is unknown",
+		     r"T: pass cmdline .* first second=2$"]),
+	dict(name="grub-uefi-reboot", scenario="reboot", boot="grub-uefi",
+	     end="reset", expect=[(BANNER, 2), r"T: pass reboot"]),
+	# An ACPI table taken away by GRUB is gone for the hypervisor as well, one
+	# that GRUB added is there.
+	*[dict(name=boot + "-acpi", scenario="boot", boot=boot,
+	       grub=["acpi --exclude=HPET /boot/tapt.aml"], files="acpi_table",
+	       expect=[r"acpi: TAPT at", r"T: pass init"],
+	       forbid=[r"acpi: HPET"])
+	  for boot in ("grub-bios", "grub-uefi")],
+	dict(name="grub-no-module", modules="no_modules", boot="grub-uefi",
+	     end="stop",
+	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",
