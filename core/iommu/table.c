@@ -20,6 +20,7 @@
 /* What changes on trap paths may use before the next refill. */
 #define RESERVE_PAGES 24u
 #define BUILD_PAGES   256u
+#define TABLE_LEVELS_MAX 5 /* VT-d 4.1 9.8 */
 
 /* ---- units that do not snoop ---- */
 
@@ -28,9 +29,13 @@ static uint64_t entry_size(unsigned level)
 	return PAGE_SIZE << (9 * level);
 }
 
-/* Write back the tables that lead to `a`, and the page of leaves. Returns the end of what those
- * cover. */
-static uint64_t write_back_path(const struct nested *n, uint64_t a)
+/*
+ * Write back the tables that lead to `a`, and the page of leaves, but those of
+ * `done` (one a level), which went out just before. Returns the end of what
+ * they cover.
+ */
+static uint64_t write_back_path(const struct nested *n, uint64_t a,
+				const uint64_t *done[TABLE_LEVELS_MAX])
 {
 	const uint64_t *table = n->root;
 	unsigned level = n->format.levels - 1u;
@@ -38,10 +43,16 @@ static uint64_t write_back_path(const struct nested *n, uint64_t a)
 	for (;; level--) {
 		uint64_t entry = table[a >> (PAGE_SHIFT + 9 * level) & 511];
 
-		iommu.ops->write_back(table, PAGE_SIZE);
+		if (done[level] != table) {
+			iommu.ops->write_back(table, PAGE_SIZE);
+			done[level] = table;
+		}
 		if (level == 0 || !(entry & n->format.present_mask) ||
 		    entry & n->format.large_bit) {
-			return ALIGN_DOWN(a, entry_size(level)) + entry_size(level);
+			/* A page of leaves went out as a whole; above, the next entry may lead on. */
+			uint64_t span = entry_size(level ? level : 1);
+
+			return ALIGN_DOWN(a, span) + span;
 		}
 		table = arch_hpa_to_va(hpa(entry & n->format.address_mask));
 	}
@@ -49,9 +60,11 @@ static uint64_t write_back_path(const struct nested *n, uint64_t a)
 
 static void write_back(const struct nested *n, uint64_t start, uint64_t end)
 {
+	const uint64_t *done[TABLE_LEVELS_MAX] = {NULL};
+
 	end = MIN(end, entry_size(n->format.levels - 1u) * 512);
 	while (iommu.ops->write_back && start < end) {
-		start = write_back_path(n, start);
+		start = write_back_path(n, start, done);
 	}
 }
 
