@@ -324,12 +324,21 @@ static uint64_t some_value(const uint8_t *op)
 	return op[3] & 0x80 ? value * 0x100000001ull : (value & 0xffff) << (op[6] & 48);
 }
 
+static void check_read(struct dev *d, unsigned which, unsigned offset, unsigned len)
+{
+	uint64_t a = place_address(d, bar_of(d, which), d->place[which]) + page_of(d, which);
+	uint64_t got = 0;
+
+	(void)ioreq_mmio_read(dom0, gpa(a + offset), len, &got);
+	REQUIRE(!reachable(d, which) || got == model_read(d, which, offset, len));
+}
+
 static void access_page(struct dev *d, const uint8_t *op, bool write)
 {
 	unsigned which = op[1] >> 7, len = 1u << (op[1] >> 5 & 3);
 	unsigned offset = some_offset(d, which, op);
 	unsigned bar = bar_of(d, which);
-	uint64_t a, got = 0, value = some_value(op);
+	uint64_t a, value = some_value(op);
 
 	if (offset + len > PAGE_SIZE || d->place[which] == NOWHERE) {
 		return;
@@ -340,10 +349,10 @@ static void access_page(struct dev *d, const uint8_t *op, bool write)
 		if (reachable(d, which)) {
 			model_write(d, which, offset, len, value);
 		}
-	} else {
-		(void)ioreq_mmio_read(dom0, gpa(a), len, &got);
-		REQUIRE(!reachable(d, which) || got == model_read(d, which, offset, len));
+		/* And what was not to be written. */
+		check_read(d, which, ALIGN_DOWN(offset, 8u), 8);
 	}
+	check_read(d, which, offset, len);
 }
 
 /* An entry programmed as drivers do, with a message that can arrive. */
