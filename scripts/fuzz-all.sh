@@ -14,8 +14,8 @@ shift
 if [ $# -eq 0 ]; then
 	set -- $(ls test/fuzz | sed -n 's/^fuzz_\(.*\)\.c$/\1/p')
 fi
-make fuzz FUZZ="$*"
-share=$((total * jobs / $#))
+make -s fuzz FUZZ="$*"
+share=$((total / (($# + jobs - 1) / jobs)))
 [ "$share" -gt 0 ] || share=1
 logs=build/fuzz-logs
 mkdir -p "$logs" build/fuzz-findings

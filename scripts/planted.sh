@@ -13,7 +13,7 @@ if [ $# -eq 0 ]; then
 	set -- $(ls test/planted | sed -n 's/\.patch$//p')
 fi
 targets=$(for n in "$@"; do sed -n 's/^Target: //p' "test/planted/$n.patch"; done | sort -u | tr '\n' ' ')
-make fuzz FUZZ="$targets"
+make -s fuzz FUZZ="$targets"
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 # With the times of the files: what is built here is built there.

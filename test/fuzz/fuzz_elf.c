@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < image.segment_count; i++) {
 		const struct elf_segment *s = &image.segment[i];
 
-		require(memcmp(ram + s->paddr + (uint64_t)plan.delta, data + s->offset,
+		require(memcmp(ram + (s->paddr + (uint64_t)plan.delta), data + s->offset,
 			       s->filesz) == 0);
 	}
 	return 0;
