@@ -44,7 +44,7 @@ static const struct layout {
 	unsigned count, table_bar, table, pba_bar, pba;
 } layouts[DEVICES] = {
 	{8, 2, 0, 2, 0x2000},
-	{64, 0, 0x800, 0, 0xc00}, /* with registers around them, in one page */
+	{64, 0, 0x800, 0, 0xc00},  /* with registers around them, in one page */
 	{3, 4, 0x1fd0, 0, 0x3ff8}, /* each ends with its page */
 };
 
@@ -53,9 +53,9 @@ struct dev {
 	const struct layout *l;
 	sbdf_t sbdf;
 	bool enabled, mask_all, decode, asleep;
-	unsigned place[2];              /* of the two BARs */
-	uint32_t entry[ENTRIES][4];     /* as the guest wrote them */
-	uint8_t memory[2][PAGE_SIZE];   /* of the table's page and of the pending bits' */
+	unsigned place[2];            /* of the two BARs */
+	uint32_t entry[ENTRIES][4];   /* as the guest wrote them */
+	uint8_t memory[2][PAGE_SIZE]; /* of the table's page and of the pending bits' */
 };
 
 static struct domain *dom0, *domu;
@@ -480,14 +480,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size)
 {
 	static const uint8_t ops[][OP_BYTES] = {
-		{8, 0, 3},	      {5, 0, 1, 0, 0, 0x31, 0, 0}, {5, 0, 2, 0, 1, 0x41, 1, 0},
-		{8, 0, 1},	      {0, 0x40, 28, 0, 0, 0, 0, 0}, {0, 0x40, 44, 0, 1, 0, 0, 0},
-		{3, 0x60, 16, 0, 0},  {13, 0, 0, 0, 0xa5},	   {3, 0x80, 0, 0, 0},
-		{0, 0x80, 0, 0, 0xff}, {3, 0x80, 0, 0, 0},	   {11, 0, 2},
-		{0, 0x40, 16, 0x40, 0x55, 0x66}, {3, 0x40, 16, 0x40}, {10, 0, 0},
-		{10, 0, 1},	      {8, 0, 0},		   {14, 0, 1},
-		{15, 0, 1},	      {5, 0, 0, 0, 1, 0x51, 0, 1}, {8, 0, 1},
-		{14, 0, 0},	      {14, 0, 0},		   {15, 0, 0},
+		{8, 0, 3},
+		{5, 0, 1, 0, 0, 0x31, 0, 0},
+		{5, 0, 2, 0, 1, 0x41, 1, 0},
+		{8, 0, 1},
+		{0, 0x40, 28, 0, 0, 0, 0, 0},
+		{0, 0x40, 44, 0, 1, 0, 0, 0},
+		{3, 0x60, 16, 0, 0},
+		{13, 0, 0, 0, 0xa5},
+		{3, 0x80, 0, 0, 0},
+		{0, 0x80, 0, 0, 0xff},
+		{3, 0x80, 0, 0, 0},
+		{11, 0, 2},
+		{0, 0x40, 16, 0x40, 0x55, 0x66},
+		{3, 0x40, 16, 0x40},
+		{10, 0, 0},
+		{10, 0, 1},
+		{8, 0, 0},
+		{14, 0, 1},
+		{15, 0, 1},
+		{5, 0, 0, 0, 1, 0x51, 0, 1},
+		{8, 0, 1},
+		{14, 0, 0},
+		{14, 0, 0},
+		{15, 0, 0},
 	};
 
 	if (index >= DEVICES || size < sizeof(ops)) {

@@ -20,8 +20,8 @@
 #include "multiboot.h"
 #include "multiboot2.h"
 
-#define MEMORY  0x1000u
-#define CHOICES 8u
+#define MEMORY    0x1000u
+#define CHOICES   8u
 #define TYPE_NONE 0u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -304,10 +304,9 @@ static void check_place(uint64_t size, uint64_t align, uint64_t limit,
 	int rc = bootmap_place(info.map, info.map_count, size, align, limit, busy, count, &got);
 
 	for (unsigned i = 0; i < info.map_count + count + 1; i++) {
-		uint64_t top = i == 0 ? limit
-			       : i <= info.map_count
-				       ? info.map[i - 1].start + info.map[i - 1].size
-				       : busy[i - 1 - info.map_count].start;
+		uint64_t top = i == 0                ? limit
+			       : i <= info.map_count ? info.map[i - 1].start + info.map[i - 1].size
+						     : busy[i - 1 - info.map_count].start;
 		uint64_t s = ALIGN_DOWN(top - size, align);
 
 		if (top >= size && top <= limit && is_free(s, size, busy, count) &&
@@ -418,12 +417,9 @@ static const struct {
 	uint64_t start, size;
 	uint32_t type;
 } ranges[] = {
-	{0, 0x9fc00, E820_RAM},
-	{0x9fc00, 0x400, E820_RESERVED},
-	{0x100000, 0x7fee0000, E820_RAM},
-	{0x20000000, 0x3000, E820_NVS},
-	{0x7ffe0000, 0x20000, E820_ACPI},
-	{0x100000000, 0x80000000, E820_RAM},
+	{0, 0x9fc00, E820_RAM},           {0x9fc00, 0x400, E820_RESERVED},
+	{0x100000, 0x7fee0000, E820_RAM}, {0x20000000, 0x3000, E820_NVS},
+	{0x7ffe0000, 0x20000, E820_ACPI}, {0x100000000, 0x80000000, E820_RAM},
 };
 
 static void put32(uint8_t *buf, size_t at, uint32_t v)

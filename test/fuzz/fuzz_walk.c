@@ -20,12 +20,12 @@
 
 #include "walk.h"
 
-#define PAGES     16u
-#define HOLE      7u /* a page that is not RAM */
-#define HEAD      32u
-#define RECORD    10u
-#define TEXT      16u
-#define OFFSET    (PAGE_SIZE - 1)
+#define PAGES  16u
+#define HOLE   7u /* a page that is not RAM */
+#define HEAD   32u
+#define RECORD 10u
+#define TEXT   16u
+#define OFFSET (PAGE_SIZE - 1)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size);
@@ -143,8 +143,8 @@ static void model_walk(const struct walk_state *s, uint64_t linear, struct answe
 		if (!(entry & 1)) {
 			return;
 		}
-		if (i + 1 == m->count || (l->large && (entry >> 7 & 1) &&
-					  (mode != LEGACY || (s->cr4 >> 4 & 1)))) {
+		if (i + 1 == m->count ||
+		    (l->large && (entry >> 7 & 1) && (mode != LEGACY || (s->cr4 >> 4 & 1)))) {
 			w->ok = true;
 			w->gpa = large_address(mode, entry, inside) + (linear & inside);
 			return;
