@@ -2,7 +2,7 @@
 #
 # make            build/taproot.elf and the tools
 # make check      hosted tests and the image by clang; one line a test in build/check-results.txt
-# make bench      hosted benchmarks, figures only
+# make bench      benchmarks: hosted ones, and path lengths in QEMU; figures only
 # make fuzz       libFuzzer builds of the fuzz targets (clang); scripts/fuzz-all.sh runs them
 # make guests     the test kernels
 # make clang      the image once more, compiled by clang, for its warnings
@@ -150,8 +150,9 @@ unit: $(addprefix $B/test/test_,$(UNIT))
 check: all unit $(addprefix $B/fuzz/,$(FUZZ))
 	$Qsh scripts/hosted-check.sh $B $(addprefix $B/test/test_,$(UNIT)) $(UNIT_SH) -- $(addprefix $B/fuzz/,$(FUZZ))
 
-bench: $(addprefix $B/bench/,$(BENCH))
-	$Qfor b in $^; do $$b || exit 1; done
+bench: $(addprefix $B/bench/,$(BENCH)) all
+	$Qfor b in $(addprefix $B/bench/,$(BENCH)); do $$b || exit 1; done
+	$Qbash test/bench/pathlen.sh $B
 
 $B/libfuzzer/%: $B/host/test/fuzz/fuzz_%.c.o $B/libhost.a
 	$(SAY) LINK $@

@@ -18,6 +18,7 @@ TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
 
 CPU = "EPYC,+svm,+npt,+x2apic"
+IOMMU = "intremap=on,eim=on"
 DISK_SIZE = 16 << 20
 HALF = DISK_SIZE // 2
 
@@ -70,24 +71,30 @@ def make_disk(path):
 		f.truncate(DISK_SIZE)
 
 
-def devices(disk):
-	return [
+def devices(disk, bridge=False):
+	"""bridge: edu is on a conventional bus, behind a bridge."""
+	edu = "edu,dma_mask=0xffffffffffffffff"
+	above = []
+	if bridge:
+		above = ["-device", "pcie-pci-bridge,id=pci0"]
+		edu += ",bus=pci0,addr=1"
+	return above + [
 		"-drive", "if=none,id=disk0,format=raw,file=%s" % quote(disk),
 		"-device", "nvme,serial=taproot,drive=disk0",
 		"-netdev", "user,id=net0",
 		"-device", "igb,netdev=net0,mac=52:54:00:74:61:70",
-		"-device", "edu,dma_mask=0xffffffffffffffff",
+		"-device", edu,
 	]
 
 
-def board(cpu=CPU, mem="2048", smp=2, iommu=True):
+def board(cpu=CPU, mem="2048", smp=2, iommu=IOMMU):
 	out = [
 		"-M", "q35,kernel-irqchip=split", "-accel", "tcg", "-cpu", cpu,
 		"-m", str(mem), "-smp", str(smp), "-nodefaults",
 		"-display", "none",
 	]
 	if iommu:
-		out += ["-device", "intel-iommu,intremap=on,eim=on"]
+		out += ["-device", "intel-iommu," + iommu]
 	return out
 
 

@@ -6,6 +6,7 @@
 #include <taproot/arch.h>
 #include <taproot/domain.h>
 #include <taproot/heap.h>
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 #include <taproot/panic.h>
 #include <taproot/pci.h>
@@ -43,6 +44,11 @@ static void key_nested(void)
 		log_error("npt: differs from the memory map at 0x%llx", (unsigned long long)where.v);
 	}
 	log_info("npt: end");
+}
+
+static void key_iommu(void)
+{
+	iommu_log();
 }
 
 static void key_memmap(void)
@@ -109,6 +115,7 @@ static const struct {
 	const char *help;
 } keys[] = {
 	{'C', key_crash, "crash the hypervisor, with a report"},
+	{'d', key_iommu, "DMA and interrupt remapping"},
 	{'f', key_flush, "shoot the hardware domain's translations down, many times"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},

@@ -9,6 +9,7 @@
 #include "hvm.h"
 
 #define HYPERVISOR_LEAF 0x40000000u
+#define EXTENDED_LEAF   0x80000000u
 
 #define BIT(n) (1u << (n))
 
@@ -17,60 +18,79 @@
  * nothing of us, or because its MSR or control bit is the guest's (msr.c).
  */
 
-/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, AVX-512, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB, SHA. */
-#define LEAF7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(13) | \
-		   BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(24) | \
-		   BIT(28) | BIT(29) | BIT(30) | BIT(31))
-/* AVX-512 VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID, MOVDIRI, MOVDIR64B. */
-#define LEAF7_ECX (BIT(1) | BIT(2) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | \
-		   BIT(22) | BIT(27) | BIT(28))
-/* Fast short REP MOV, AVX-512 VP2INTERSECT, MD_CLEAR, SERIALIZE, FP16; SPEC_CTRL: IBRS, STIBP, SSBD. */
+/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, AVX-512, RDSEED, ADX, SMAP, CLFLUSHOPT,
+ * CLWB, SHA. */
+#define LEAF7_EBX                                                                                  \
+	(BIT(0) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(13) |        \
+	 BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(24) | BIT(28) | \
+	 BIT(29) | BIT(30) | BIT(31))
+/* AVX-512 VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID, MOVDIRI,
+ * MOVDIR64B. */
+#define LEAF7_ECX                                                                                  \
+	(BIT(1) | BIT(2) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) |      \
+	 BIT(22) | BIT(27) | BIT(28))
+/* Fast short REP MOV, AVX-512 VP2INTERSECT, MD_CLEAR, SERIALIZE, FP16; SPEC_CTRL: IBRS, STIBP,
+ * SSBD. */
 #define LEAF7_EDX (BIT(4) | BIT(8) | BIT(10) | BIT(14) | BIT(23) | BIT(26) | BIT(27) | BIT(31))
 /* x87, SSE, AVX, MPX, AVX-512: the components that hvm_xsetbv() accepts. */
 #define XCR0_CARRIED 0xffu
-/* CLZERO, XSAVEERPTR, WBNOINVD; PRED_CMD: IBPB; SPEC_CTRL: IBRS, STIBP, their "always on", SSBD, PSFD; BTC_NO, IBPB_RET. */
-#define LEAF8_EBX (BIT(0) | BIT(2) | BIT(9) | BIT(12) | BIT(14) | BIT(15) | BIT(16) | BIT(17) | BIT(18) | \
-		   BIT(19) | BIT(24) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
-/* No nested data breakpoints, LFENCE serializes, null selector clears base; PRED_CMD: SBPB; IBPB_BRTYPE, SRSO_NO. */
+/* CLZERO, XSAVEERPTR, WBNOINVD; PRED_CMD: IBPB; SPEC_CTRL: IBRS, STIBP, their "always on", SSBD,
+ * PSFD; BTC_NO, IBPB_RET. */
+#define LEAF8_EBX                                                                                  \
+	(BIT(0) | BIT(2) | BIT(9) | BIT(12) | BIT(14) | BIT(15) | BIT(16) | BIT(17) | BIT(18) |    \
+	 BIT(19) | BIT(24) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
+/* No nested data breakpoints, LFENCE serializes, null selector clears base; PRED_CMD: SBPB;
+ * IBPB_BRTYPE, SRSO_NO. */
 #define LEAF21_EAX (BIT(0) | BIT(2) | BIT(6) | BIT(27) | BIT(28) | BIT(29))
 
-/* One register of a leaf: bits to clear, then bits to set. */
+/* What of a leaf is changed: bits to clear, then bits to set. */
 struct mask {
-	uint32_t leaf;
-	uint8_t subleaf_any; /* 1: every subleaf, 0: subleaf 0 */
-	uint32_t clear[4];   /* eax, ebx, ecx, edx */
+	bool subleaf_any;  /* every subleaf, otherwise subleaf 0 */
+	uint32_t clear[4]; /* eax, ebx, ecx, edx */
 	uint32_t set[4];
 };
 
 #define ALL 0xffffffffu
 
-/* Sorted by leaf. */
-static const struct mask masks[] = {
-	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4), ACPI thermal off; TSC deadline, hypervisor on. */
-	{1, 1, {0, 0, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 |
-			1u << 21 | 1u << 27, 1u << 22},
-	 {0, 0, 1u << 24 | 1u << 31, 0}},
-	{5, 1, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
-	{6, 1, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
-	{7, 0, {0, ~LEAF7_EBX, ~LEAF7_ECX, ~LEAF7_EDX}, {0}},
-	{0xa, 1, {ALL, ALL, ALL, ALL}, {0}},            /* performance counters */
-	{0xd, 0, {~XCR0_CARRIED, 0, 0, ALL}, {0}},
-	{0xf, 1, {ALL, ALL, ALL, ALL}, {0}},            /* platform QoS */
-	{0x10, 1, {ALL, ALL, ALL, ALL}, {0}},
-	{0x12, 1, {ALL, ALL, ALL, ALL}, {0}},           /* SGX */
-	{0x14, 1, {ALL, ALL, ALL, ALL}, {0}},           /* processor trace */
+/* By leaf; those without an entry pass as they are. */
+static const struct mask basic_masks[] = {
+	/* MONITOR, DTES64, VMX, SMX, EIST, TM2, PDCM, x2APIC, OSXSAVE (set by CR4), ACPI thermal
+	   off; TSC deadline, hypervisor on. */
+	[0x1] = {true,
+		 {0, 0,
+		  1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 15 | 1u << 21 |
+			  1u << 27,
+		  1u << 22},
+		 {0, 0, 1u << 24 | 1u << 31, 0}},
+	[0x5] = {true, {ALL, ALL, ALL, ALL}, {0}},              /* MONITOR */
+	[0x6] = {true, {~(1u << 2), ALL, ALL, ALL}, {1u << 2}}, /* always running APIC timer only */
+	[0x7] = {false, {0, ~LEAF7_EBX, ~LEAF7_ECX, ~LEAF7_EDX}, {0}},
+	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* performance counters */
+	[0xd] = {false, {~XCR0_CARRIED, 0, 0, ALL}, {0}},
+	[0xf] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* platform QoS */
+	[0x10] = {true, {ALL, ALL, ALL, ALL}, {0}},
+	[0x12] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* SGX */
+	[0x14] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* processor trace */
+};
+
+/* By leaf, from 80000000h on. */
+static const struct mask extended_masks[] = {
 	/* SVM, SKINIT, IBS, WDT, LWP, performance counters, MWAITX off. */
-	{0x80000001u, 1, {0, 0, 1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 |
-			1u << 24 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29, 0}, {0}},
-	{0x80000007u, 1, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
-	{0x80000008u, 1, {0, ~LEAF8_EBX, 0, 0}, {0}},
-	{0x8000000au, 1, {ALL, ALL, ALL, ALL}, {0}},        /* SVM */
-	{0x8000001bu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* IBS */
-	{0x8000001cu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* LWP */
-	{0x8000001fu, 1, {ALL, ALL, ALL, ALL}, {0}},        /* memory encryption */
-	{0x80000020u, 1, {ALL, ALL, ALL, ALL}, {0}},
-	{0x80000021u, 1, {~LEAF21_EAX, ALL, ALL, ALL}, {0}},
-	{0x80000022u, 1, {ALL, ALL, ALL, ALL}, {0}},
+	[0x1] = {true,
+		 {0, 0,
+		  1u << 2 | 1u << 10 | 1u << 12 | 1u << 13 | 1u << 15 | 1u << 23 | 1u << 24 |
+			  1u << 26 | 1u << 27 | 1u << 28 | 1u << 29,
+		  0},
+		 {0}},
+	[0x7] = {true, {ALL, ALL, ALL, ~(1u << 8)}, {0}}, /* invariant TSC only */
+	[0x8] = {true, {0, ~LEAF8_EBX, 0, 0}, {0}},
+	[0xa] = {true, {ALL, ALL, ALL, ALL}, {0}},  /* SVM */
+	[0x1b] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* IBS */
+	[0x1c] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* LWP */
+	[0x1f] = {true, {ALL, ALL, ALL, ALL}, {0}}, /* memory encryption */
+	[0x20] = {true, {ALL, ALL, ALL, ALL}, {0}},
+	[0x21] = {true, {~LEAF21_EAX, ALL, ALL, ALL}, {0}},
+	[0x22] = {true, {ALL, ALL, ALL, ALL}, {0}},
 };
 
 static void apply_mask(const struct mask *m, struct cpuid *r)
@@ -81,18 +101,13 @@ static void apply_mask(const struct mask *m, struct cpuid *r)
 	r->edx = (r->edx & ~m->clear[3]) | m->set[3];
 }
 
-/* The table is sorted by leaf. */
 static const struct mask *find_mask(uint32_t leaf)
 {
-	unsigned low = 0, size = ARRAY_SIZE(masks);
-
-	while (size > 1) {
-		unsigned half = size / 2;
-
-		low = masks[low + half].leaf <= leaf ? low + half : low;
-		size -= half;
+	if (leaf < ARRAY_SIZE(basic_masks)) {
+		return &basic_masks[leaf];
 	}
-	return masks[low].leaf == leaf ? &masks[low] : NULL;
+	leaf -= EXTENDED_LEAF;
+	return leaf < ARRAY_SIZE(extended_masks) ? &extended_masks[leaf] : NULL;
 }
 
 static void hypervisor_leaf(uint32_t leaf, struct cpuid *out)

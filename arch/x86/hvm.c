@@ -7,6 +7,7 @@
 #include <taproot/arch.h>
 #include <taproot/errno.h>
 #include <taproot/heap.h>
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 #include <taproot/pci.h>
 #include "cpu.h"
@@ -52,6 +53,9 @@ void hvm_refill(struct domain *d)
 	struct nested *n = &d->arch->npt;
 
 	d->refill = false;
+	if (iommu_refill(d)) {
+		log_guest("d%u: no memory for tables of the IOMMU", d->id);
+	}
 	if (d->pci && pci_root_refill(d->pci)) {
 		log_guest("d%u: no memory for PCI functions that appear", d->id);
 	}
@@ -105,6 +109,7 @@ void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, 
 	}
 	d->refill = true;
 	(void)hvm_shootdown(d);
+	iommu_memmap_changed(d, changes, count);
 }
 
 void arch_vcpu_kick(struct vcpu *v)

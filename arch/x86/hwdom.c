@@ -11,6 +11,7 @@
 #include <taproot/fmt.h>
 #include <taproot/frames.h>
 #include <taproot/heap.h>
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 #include <taproot/option.h>
 #include <taproot/pci.h>
@@ -20,6 +21,7 @@
 #include "cpu.h"
 #include "hvm.h"
 #include "hwdom.h"
+#include "iommu_x86.h"
 #include "power.h"
 
 #define MEMMAP_RANGES  1024
@@ -103,6 +105,7 @@ static void build_memory(struct domain *d, const struct boot_info *info,
 				hpa(info->area_start + info->area_size), options.dom0_mem, &frames),
 	     "its memory map");
 	open_tables(d, acpi);
+	iommu_reserve_regions(d);
 }
 
 /* ---- platform ---- */
@@ -188,6 +191,7 @@ static void build_platform(struct domain *d, const struct acpi_host *acpi)
 	if (acpi->has_hpet) {
 		deny(d, hpa(acpi->hpet.base.v & PAGE_MASK), HPET_SIZE);
 	}
+	iommu_hide(d, acpi, deny);
 	add_root_complex(d, &acpi->mcfg);
 	must(power_init(d, acpi), "its power control");
 	add_uart(d, &acpi->madt);
@@ -267,8 +271,10 @@ struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *a
 	     "no memory for a vCPU");
 	load_kernel(d, info, acpi, &start);
 	map_memory(d);
+	must(iommu_domain_build(d), "no memory for the IOMMU's tables");
 	build_platform(d, acpi);
 	must(pci_root_enumerate(d->pci), "enumerating PCI functions");
+	must(iommu_start(d), "the IOMMU does not start");
 	must(hvm_vcpu_init(d->vcpu[0], &start), "no memory for a vCPU");
 	log_info("d%u: %u of %u KiB of the hypervisor's memory in use", d->id,
 		 (unsigned)((page_total_count() - page_free_count()) * 4),

@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "hvm.h"
 #include "hwdom.h"
+#include "iommu_x86.h"
 #include "main.h"
 
 #define TAPROOT_VERSION "0.1"
@@ -22,7 +23,7 @@ static void start_interrupts(void)
 	const struct acpi_reg *pm = &acpi.fadt.pm_timer;
 	uint16_t pm_port = acpi.has_fadt && pm->space == 1 ? (uint16_t)pm->address : 0;
 
-	lapic_init(options.x2apic);
+	lapic_init(options.x2apic && iommu_allows_x2apic());
 	if (timer_hw_init(pm_port, acpi.fadt.pm_timer_32bit)) {
 		log_notice("no timer to calibrate with: time is a guess");
 	}
@@ -90,8 +91,10 @@ void hypervisor_main(struct boot_info *info)
 	if (acpi_host_read(&acpi, hpa(info->rsdp))) {
 		refuse("no usable ACPI tables; use firmware that has them");
 	}
+	iommu_probe(&acpi);
 	start_interrupts();
 	start_processors(info);
+	iommu_start_remapping();
 	smp_call(SMP_ALL, enable_hvm, &rc);
 	if (rc) {
 		refuse("%s cannot be enabled on every processor (error %d)", hvm->name, rc);

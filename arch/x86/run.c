@@ -2,7 +2,7 @@
 /*
  * What a processor does for its vCPU between an exit and the next entry when
  * it is not just entering again: deferred work, refills, HLT, NMIs, the end of
- * the domain. The loop itself is the vendor's (svm_run.c), around hvm_next().
+ * the domain. The loop itself is the vendor's (svm_exit.c), around hvm_next().
  *
  * Interrupts are taken in irq_window() and irq_wait() only; no lock is held
  * there (lock.h).

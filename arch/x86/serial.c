@@ -9,6 +9,7 @@
  */
 #include <taproot/arch.h>
 #include <taproot/errno.h>
+#include <taproot/iommu.h>
 #include <taproot/irq.h>
 #include <taproot/lock.h>
 #include <taproot/option.h>
@@ -241,7 +242,7 @@ int serial_irq_setup(unsigned ioapic, unsigned pin, bool level, bool active_low,
 		     void (*notify)(void))
 {
 	uint64_t entry;
-	int vector;
+	int vector, rc;
 
 	if (!console) {
 		return -ENODEV;
@@ -257,8 +258,15 @@ int serial_irq_setup(unsigned ioapic, unsigned pin, bool level, bool active_low,
 	input_notify = notify;
 	input_source.vector = (uint8_t)vector;
 	input_source.cpu = 0;
+	input_source.level = level;
+	input_source.requester = remap_ioapic_requester(ioapic);
+	rc = remap_bind(&input_source);
+	if (rc < 0) {
+		arch_vector_free(0, (unsigned)vector);
+		return rc;
+	}
 	input_source.bound = true;
-	entry = arch_ioapic_entry(0, (unsigned)vector) | (active_low ? 1u << 13 : 0) |
+	entry = remap_pin_entry(&input_source) | (active_low ? 1u << 13 : 0) |
 		(level ? 1u << 15 : 0);
 	arch_ioapic_write(ioapic, 0x11 + 2 * pin, (uint32_t)(entry >> 32));
 	arch_ioapic_write(ioapic, 0x10 + 2 * pin, (uint32_t)entry);

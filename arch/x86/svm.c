@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * SVM: enabling it, building a VMCB, what of it others may see (APMv2 chapter
- * 15). Entering a guest is in svm_run.c.
+ * 15). Entering a guest is in svm_exit.c.
  *
  * Works with what every SVM processor with nested paging has; next-RIP save
  * and flush-by-ASID are used where CPUID offers them. Deliberately not used:

@@ -33,12 +33,7 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *v)
 	return v->arch->vendor;
 }
 
-/* svm_exit.c: carry out what the last exit asks for. */
-typedef void (*svm_exit_fn)(struct vcpu *v, struct vmcb *b);
-extern const svm_exit_fn svm_exit_table[VMEXIT_COUNT];
-/* Those the table has nothing for. */
-void svm_exit_other(struct vcpu *v, struct vmcb *b);
-/* svm_run.c: hvm_ops.run. */
+/* svm_exit.c: hvm_ops.run. */
 NORETURN void svm_run(struct vcpu *v);
 /* svm_inject.c: choose the event for this entry; EVENTINJ is clear and no window open. */
 void svm_choose_event(struct vcpu *v);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
+ * The run loop of a processor with SVM: enter the guest (APMv2 15.5), take the
+ * machine's interrupts, carry out the exit. All that every exit pays for is
+ * here and in svm_entry.S; what seldom happens is elsewhere, behind one test:
+ * run.c (work before an entry) and svm_inject.c (events).
+ *
  * What each exit asks for (APMv2 appendix C): one table from exit code to
  * handler. An exit that is not in it injects #UD and says so; nested page
- * faults, far behind the others' codes, go to mmio.c directly (svm_run.c).
+ * faults, far behind the others' codes, are looked for first.
  *
  * Instruction lengths come from next-RIP save where there is one, else from
  * the instruction's bytes: these instructions have one opcode and any number
@@ -12,6 +17,8 @@
 #include <taproot/ioreq.h>
 #include <taproot/log.h>
 #include "svm.h"
+
+typedef void (*exit_fn)(struct vcpu *v, struct vmcb *b);
 
 /* A legacy prefix, or REX in 64-bit code (APMv3 1.2). */
 static bool is_prefix(uint8_t c, unsigned mode)
@@ -117,6 +124,12 @@ static void exit_msr(struct vcpu *v, struct vmcb *b)
 	}
 }
 
+static COLD void exit_string_io(struct vcpu *v, uint16_t port)
+{
+	log_guest("d%u: string I/O on trapped port 0x%x: no effect (doc/caveats.md)", v->domain->id,
+		  port);
+}
+
 static void exit_io(struct vcpu *v, struct vmcb *b)
 {
 	uint32_t info = (uint32_t)b->exitinfo1;
@@ -125,20 +138,20 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	uint64_t *rax = &v->arch->gpr[REG_RAX];
 
 	v->arch->exits[CAUSE_PORT]++;
-	if (info & IOIO_STRING) {
-		log_guest("d%u: string I/O on trapped port 0x%x: no effect (doc/caveats.md)",
-			  v->domain->id, port);
+	/* EXITINFO2 is the next instruction's address on every SVM processor (APMv2 15.10.2). */
+	v->arch->rip = b->exitinfo2;
+	b->int_state &= ~1ull;
+	if (__builtin_expect(info & IOIO_STRING, 0)) {
+		exit_string_io(v, port);
 	} else if (info & IOIO_IN) {
 		uint32_t value = ioreq_port_read(v->domain, port, len);
 
-		/* A 32-bit result clears the upper half, shorter ones keep the rest (APMv1 3.1.2). */
+		/* A 32-bit result clears the upper half, shorter ones keep the rest (APMv1 3.1.2).
+		 */
 		*rax = len == 4 ? value : (*rax & ~ones(len)) | (value & ones(len));
 	} else {
 		ioreq_port_write(v->domain, port, len, (uint32_t)(*rax & ones(len)));
 	}
-	/* EXITINFO2 is the next instruction's address on every SVM processor (APMv2 15.10.2). */
-	v->arch->rip = b->exitinfo2;
-	b->int_state &= ~1ull;
 }
 
 static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
@@ -181,38 +194,26 @@ static void exit_shutdown(struct vcpu *v, struct vmcb *b)
 	arch_domain_end(v->domain, DOMAIN_CRASHED);
 }
 
-const svm_exit_fn svm_exit_table[] = {
-	[VMEXIT_INTR] = exit_nothing,
-	[VMEXIT_NMI] = exit_nothing,
-	[VMEXIT_SMI] = exit_nothing,
-	[VMEXIT_INIT] = exit_nothing,
-	[VMEXIT_VINTR] = exit_vintr,
-	[VMEXIT_RDPMC] = exit_gp,
-	[VMEXIT_CPUID] = exit_cpuid,
-	[VMEXIT_IRET] = exit_iret,
-	[VMEXIT_INVD] = exit_invd,
-	[VMEXIT_HLT] = exit_hlt,
-	[VMEXIT_INVLPGA] = exit_ud,
-	[VMEXIT_IOIO] = exit_io,
-	[VMEXIT_MSR] = exit_msr,
-	[VMEXIT_SHUTDOWN] = exit_shutdown,
-	[VMEXIT_VMRUN] = exit_ud,
-	[VMEXIT_VMMCALL] = exit_ud,
-	[VMEXIT_VMLOAD] = exit_ud,
-	[VMEXIT_VMSAVE] = exit_ud,
-	[VMEXIT_STGI] = exit_ud,
-	[VMEXIT_CLGI] = exit_ud,
-	[VMEXIT_SKINIT] = exit_ud,
-	[VMEXIT_MONITOR] = exit_ud,
-	[VMEXIT_MWAIT] = exit_ud,
-	[VMEXIT_MWAIT_ARMED] = exit_ud,
-	[VMEXIT_XSETBV] = exit_xsetbv,
-	[VMEXIT_RDPRU] = exit_ud,
+static const exit_fn table[] = {
+	[VMEXIT_INTR] = exit_nothing,  [VMEXIT_NMI] = exit_nothing,
+	[VMEXIT_SMI] = exit_nothing,   [VMEXIT_INIT] = exit_nothing,
+	[VMEXIT_VINTR] = exit_vintr,   [VMEXIT_RDPMC] = exit_gp,
+	[VMEXIT_CPUID] = exit_cpuid,   [VMEXIT_IRET] = exit_iret,
+	[VMEXIT_INVD] = exit_invd,     [VMEXIT_HLT] = exit_hlt,
+	[VMEXIT_INVLPGA] = exit_ud,    [VMEXIT_IOIO] = exit_io,
+	[VMEXIT_MSR] = exit_msr,       [VMEXIT_SHUTDOWN] = exit_shutdown,
+	[VMEXIT_VMRUN] = exit_ud,      [VMEXIT_VMMCALL] = exit_ud,
+	[VMEXIT_VMLOAD] = exit_ud,     [VMEXIT_VMSAVE] = exit_ud,
+	[VMEXIT_STGI] = exit_ud,       [VMEXIT_CLGI] = exit_ud,
+	[VMEXIT_SKINIT] = exit_ud,     [VMEXIT_MONITOR] = exit_ud,
+	[VMEXIT_MWAIT] = exit_ud,      [VMEXIT_MWAIT_ARMED] = exit_ud,
+	[VMEXIT_XSETBV] = exit_xsetbv, [VMEXIT_RDPRU] = exit_ud,
 };
 
-_Static_assert(ARRAY_SIZE(svm_exit_table) == VMEXIT_COUNT, "every exit code up to RDPRU has its place");
+_Static_assert(ARRAY_SIZE(table) == VMEXIT_COUNT, "every exit code up to RDPRU has its place");
 
-void svm_exit_other(struct vcpu *v, struct vmcb *b)
+/* Those the table has nothing for. */
+static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 {
 	uint64_t code = b->exitcode;
 
@@ -232,4 +233,141 @@ void svm_exit_other(struct vcpu *v, struct vmcb *b)
 	log_guest("d%u vcpu%u: exit 0x%llx is not known, #UD injected", v->domain->id, v->id,
 		  (unsigned long long)code);
 	hvm_inject(v, EXC_UD, false, 0);
+}
+
+/* ---- entry and exit ---- */
+
+/* svm_entry.S. Keeps RSP and RBP only: it is called where no other register holds anything. */
+static inline void enter_guest(uint64_t gpr[16], hpa_t vmcb, hpa_t host_vmcb)
+{
+	__asm__ volatile("call svm_enter_guest"
+			 : "+D"(gpr), "+a"(vmcb.v), "+d"(host_vmcb.v)
+			 :
+			 : "rbx", "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+			   "r15", "cc", "memory");
+}
+
+/* Choose this entry's TLB_CONTROL (APMv2 15.16.1) after a shootdown, or without a valid ASID. */
+static __attribute__((noinline)) void renew_asid(struct vcpu *v, struct svm_cpu *c)
+{
+	struct svm_vcpu *s = svm_of(v);
+	struct vmcb *b = s->vmcb;
+
+	if (__atomic_exchange_n(&v->arch->flush, 0, __ATOMIC_SEQ_CST)) {
+		if (svm_caps.features & SVM_FEATURE_FLUSH_BY_ASID) {
+			b->tlb_control = TLB_FLUSH_ASID;
+		} else {
+			s->asid.generation = 0;
+		}
+	}
+	if (asid_assign(&c->asids, &s->asid, arch_cpu_this())) {
+		b->tlb_control = TLB_FLUSH_ALL;
+	}
+	b->asid = s->asid.number;
+}
+
+static inline void prepare_events(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
+{
+	uint64_t vintr = b->vintr & ~VINTR_TPR_MASK;
+
+	b->eventinj = 0;
+	if (b->icpt_misc1 & ICPT_VINTR) {
+		vintr &= ~(VINTR_IRQ | 0xfull << VINTR_PRIO_SHIFT);
+		b->icpt_misc1 &= ~ICPT_VINTR;
+	}
+	b->vintr = vintr | vlapic_tpr_class(&v->lapic);
+	if (__builtin_expect(s->reinject | v->arch->exception.valid | vlapic_events(&v->lapic),
+			     0)) {
+		svm_choose_event(v);
+	}
+}
+
+/* Take over what the guest did to CR8, and the event that the exit interrupted (APMv2 15.7.2). */
+static inline void collect_events(struct vcpu *v, struct svm_vcpu *s, const struct vmcb *b)
+{
+	unsigned tpr = b->vintr & VINTR_TPR_MASK;
+
+	if (tpr != vlapic_tpr_class(&v->lapic)) {
+		vlapic_set_tpr_class(&v->lapic, tpr);
+	}
+	if (__builtin_expect(b->exitintinfo & EVENT_VALID, 0)) {
+		svm_keep_event(s, b->exitintinfo);
+	}
+}
+
+static inline void enter(struct vcpu *v, struct svm_vcpu *s, struct svm_cpu *c)
+{
+	struct vcpu_arch *a = v->arch;
+	struct vmcb *b = s->vmcb;
+
+	prepare_events(v, s, b);
+	b->rax = a->gpr[REG_RAX];
+	b->rsp = a->gpr[REG_RSP];
+	b->rip = a->rip;
+	b->tlb_control = TLB_NONE;
+	/* From here on a shootdown sends an interrupt, which ends the run at once. */
+	__atomic_store_n(&a->in_guest, 1, __ATOMIC_SEQ_CST);
+	if (__builtin_expect(__atomic_load_n(&a->flush, __ATOMIC_SEQ_CST) ||
+				     !asid_valid(&c->asids, &s->asid, v->cpu),
+			     0)) {
+		renew_asid(v, c);
+	}
+	enter_guest(a->gpr, s->vmcb_hpa, c->host_vmcb);
+}
+
+static inline void leave(struct vcpu *v, struct svm_vcpu *s, const struct vmcb *b)
+{
+	struct vcpu_arch *a = v->arch;
+
+	__atomic_store_n(&a->in_guest, 0, __ATOMIC_RELEASE);
+	a->gpr[REG_RAX] = b->rax;
+	a->gpr[REG_RSP] = b->rsp;
+	a->rip = b->rip;
+	collect_events(v, s, b);
+}
+
+/* Who met the hole: what is at RIP, or the processor on its way (APMv2 15.25.6). */
+static inline enum hvm_access npf_access(const struct vcpu *v, const struct vmcb *b)
+{
+	if (__builtin_expect(svm_of(v)->reinject != 0, 0)) {
+		return ACCESS_DELIVERY;
+	}
+	if (__builtin_expect((b->exitinfo1 & (NPF_WALK | NPF_FETCH)) != 0, 0)) {
+		return b->exitinfo1 & NPF_WALK ? ACCESS_WALK : ACCESS_FETCH;
+	}
+	return ACCESS_DATA;
+}
+
+static inline void exit_npf(struct vcpu *v, const struct vmcb *b)
+{
+	hvm_mmio_fault(v, gpa(b->exitinfo2), npf_access(v, b));
+}
+
+static inline void handle_exit(struct vcpu *v, struct vmcb *b)
+{
+	uint64_t code = b->exitcode;
+
+	if (code == VMEXIT_NPF) {
+		exit_npf(v, b);
+	} else if (code < ARRAY_SIZE(table) && table[code]) {
+		table[code](v, b);
+	} else {
+		exit_other(v, b);
+	}
+}
+
+void svm_run(struct vcpu *v)
+{
+	for (;;) {
+		struct svm_vcpu *s;
+
+		v = hvm_next(v);
+		enter(v, svm_of(v), this_cpu()->svm);
+		/* Looked up again: the guest had all the registers that could keep it. */
+		v = this_cpu()->vcpu;
+		s = svm_of(v);
+		leave(v, s, s->vmcb);
+		irq_window();
+		handle_exit(v, s->vmcb);
+	}
 }

@@ -5,10 +5,12 @@
  * acknowledged at the local APIC here, at once, so no EOI of ours is ever
  * outstanding when a guest runs.
  *
- * Without interrupt remapping a message has eight bits for the APIC id.
+ * Without interrupt remapping in x2APIC format a message has eight bits for
+ * the APIC id.
  */
 #include <taproot/arch.h>
 #include <taproot/errno.h>
+#include <taproot/iommu.h>
 #include <taproot/irq.h>
 #include <taproot/lock.h>
 #include <taproot/log.h>
@@ -27,7 +29,7 @@ int arch_vector_alloc(unsigned cpu, struct irq_source *src)
 	struct pcpu *p = cpu < pcpu_count ? pcpus[cpu] : NULL;
 	int rc = -ENOSPC;
 
-	if (!p || p->apic_id > APIC_ID_MSI_MAX) {
+	if (!p || (p->apic_id > APIC_ID_MSI_MAX && !iommu_remaps_wide())) {
 		return -ENOSPC;
 	}
 	lock_acquire(&vector_lock);

@@ -3,11 +3,10 @@
  * ACPI: the small tables.
  *
  * HPET (IA-PC HPET 1.0a 3.2.4), SRAT (ACPI 6.5 5.2.16; memory ranges, and
- * processors as a count), DMAR's header (VT-d 4.1 8.1), SPCR (where the
- * firmware's serial console is).
+ * processors as a count), SPCR (where the firmware's serial console is).
  *
- * Not supported: DMAR's and IVRS's structures; SRAT's entries for anything but
- * memory and processors.
+ * Not supported: IVRS's structures; SRAT's entries for anything but memory and
+ * processors.
  */
 #include <taproot/acpi.h>
 #include <taproot/acpi_spec.h>
@@ -88,23 +87,6 @@ int acpi_parse_srat(const void *table, size_t len, struct acpi_srat *out, struct
 			out->cpu_count += (acpi_u32(e, 12) & SRAT_ENABLED) != 0;
 		}
 	}
-	return 0;
-}
-
-int acpi_parse_dmar(const void *table, size_t len, struct acpi_dmar *out, struct acpi_refusal *why)
-{
-	size_t own = 0;
-	int ret = acpi_table_check(table, len, "DMAR", DMAR_LEN, &own, why);
-
-	if (ret != 0) {
-		return ret;
-	}
-	memset(out, 0, sizeof(*out));
-	if (acpi_u8(table, DMAR_WIDTH) >= 64) {
-		return acpi_refuse(why, "host address width above 64 bits", DMAR_WIDTH);
-	}
-	out->address_width = (uint8_t)(acpi_u8(table, DMAR_WIDTH) + 1);
-	out->flags = acpi_u8(table, DMAR_FLAGS);
 	return 0;
 }
 

@@ -7,10 +7,12 @@
  * The mask is set before the high dword changes: an entry with half of a new
  * destination must never be open.
  *
- * Deliberately not supported: delivery modes other than fixed, and remapped
- * entries (VT-d 4.1 5.1.5.1), which arch_ioapic_entry() may give instead.
+ * A remapped entry (VT-d 4.1 5.1.5.1) has the same mask, polarity and trigger.
+ *
+ * Deliberately not supported: delivery modes other than fixed.
  */
 #include <taproot/arch.h>
+#include <taproot/iommu.h>
 #include <taproot/irq.h>
 
 #define IOAPIC_ENTRY(pin) (0x10 + 2 * (pin))
@@ -19,7 +21,7 @@
 /* The low dword as it is when open. */
 static uint32_t irq_pin_low(const struct irq_pin *pin)
 {
-	return (uint32_t)arch_ioapic_entry(pin->src.cpu, pin->src.vector) | pin->mode;
+	return (uint32_t)remap_pin_entry(&pin->src) | pin->mode;
 }
 
 void irq_pin_mask(struct irq_source *src, bool masked)
@@ -34,7 +36,7 @@ void irq_pin_mask(struct irq_source *src, bool masked)
 void irq_pin_route(struct irq_source *src)
 {
 	struct irq_pin *pin = container_of(src, struct irq_pin, src);
-	uint64_t entry = arch_ioapic_entry(src->cpu, src->vector);
+	uint64_t entry = remap_pin_entry(src);
 
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index), irq_pin_low(pin) | IOAPIC_MASKED);
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index) + 1, (uint32_t)(entry >> 32));

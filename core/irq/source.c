@@ -12,11 +12,15 @@
  * one; when the vector is taken over there it stays where it is, which costs
  * an interrupt between processors and nothing else.
  *
+ * Where interrupts are remapped (iommu.h) a message moves by its entry: nothing
+ * is masked, the device is not touched.
+ *
  * Deliberately not supported: several messages of one MSI capability as one
- * block (each is a source with its own mask), remapped messages.
+ * block (each is a source with its own mask).
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>
+#include <taproot/iommu.h>
 #include <taproot/irq.h>
 #include <taproot/log.h>
 
@@ -30,6 +34,7 @@ void irq_source_init(struct irq_source *src, const struct irq_source_ops *ops, e
 		.index = (uint16_t)index,
 		.kind = (uint8_t)kind,
 		.guest_masked = true,
+		.requester = SBDF_NONE,
 	};
 }
 
@@ -55,10 +60,22 @@ static unsigned irq_source_target(const struct irq_source *src)
 	return irq_target_cpu(src->domain, src->msi_addr, src->msi_data);
 }
 
-/* A vector on `cpu`: for a source that cannot be masked, the one it has. */
+/* Program where the bound source goes: its remapping entry, and the machine unless that was all. */
+static int irq_source_program(struct irq_source *src)
+{
+	int rc = remap_bind(src);
+
+	if (rc == 0) {
+		src->ops->route(src);
+	}
+	return MIN(rc, 0);
+}
+
+/* A vector on `cpu`: for a source that cannot be masked, and has no remapping entry, the one it
+ * has. */
 static int irq_source_vector(struct irq_source *src, unsigned cpu)
 {
-	if (!src->bound || !src->same_vector) {
+	if (!src->bound || !src->same_vector || remap_in_place(src)) {
 		return arch_vector_alloc(cpu, src);
 	}
 	if (src->old_bound && src->old_cpu == cpu && src->old_vector == src->vector) {
@@ -68,7 +85,8 @@ static int irq_source_vector(struct irq_source *src, unsigned cpu)
 	return arch_vector_alloc_at(cpu, src->vector, src);
 }
 
-/* Bind to a vector on `cpu`, or move there. The source is masked. */
+/* Bind to a vector on `cpu`, or move there. The source is masked, or moves in its remapping entry.
+ */
 static bool irq_source_bind(struct irq_source *src, unsigned cpu)
 {
 	int vector = irq_source_vector(src, cpu);
@@ -86,8 +104,14 @@ static bool irq_source_bind(struct irq_source *src, unsigned cpu)
 	}
 	src->vector = (uint8_t)vector;
 	src->cpu = (uint16_t)cpu;
+	if (irq_source_program(src) < 0) {
+		log_guest("irq: no remapping entry left for a source (kind %u, index %u): stays "
+			  "masked",
+			  src->kind, src->index);
+		arch_vector_free(cpu, (unsigned)vector);
+		return false;
+	}
 	src->bound = true;
-	src->ops->route(src);
 	return true;
 }
 
@@ -106,7 +130,7 @@ void irq_source_update(struct irq_source *src, bool guest_masked, uint64_t msi_a
 		unsigned cpu = irq_source_target(src);
 
 		if (!src->bound || cpu != src->cpu) {
-			if (open) {
+			if (open && !remap_in_place(src)) {
 				src->ops->mask(src, true);
 				open = false;
 			}
@@ -135,7 +159,8 @@ void irq_source_restore(struct irq_source *src)
 {
 	lock_acquire(&src->lock);
 	src->ops->mask(src, true);
-	if (src->bound) {
+	/* It has its entry already; the machine may have lost what it was told. */
+	if (src->bound && remap_bind(src) >= 0) {
 		src->ops->route(src);
 		if (irq_source_open(src)) {
 			src->ops->mask(src, false);
@@ -150,6 +175,7 @@ void irq_source_release(struct irq_source *src)
 	if (src->bound) {
 		src->ops->mask(src, true);
 		src->bound = false;
+		remap_release(src);
 		arch_vector_free(src->cpu, src->vector);
 	}
 	irq_source_drop_old(src);

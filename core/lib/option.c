@@ -43,6 +43,11 @@ static const struct choice levels[] = {{"error", LOG_ERROR},
 				       {NULL, 0}};
 static const struct choice switches[] = {{"on", true}, {"off", false}, {NULL, 0}};
 
+static const struct choice iommus[] = {{"auto", OPTION_IOMMU_AUTO},
+				       {"off", OPTION_IOMMU_OFF},
+				       {"required", OPTION_IOMMU_REQUIRED},
+				       {NULL, 0}};
+
 #define FIELD(f) offsetof(struct options, f), sizeof(((struct options *)0)->f)
 
 static const struct entry table[] = {
@@ -62,6 +67,9 @@ static const struct entry table[] = {
 	 "record=com2|none: write the recording of config accesses there (none)"},
 	{"x2apic", KIND_CHOICE, FIELD(x2apic), switches,
 	 "x2apic=on|off: use the machine's x2APIC mode where there is one (on)"},
+	{"iommu", KIND_CHOICE, FIELD(iommu), iommus,
+	 "iommu=auto|off|required: use the IOMMU where there is one, never, or not boot without "
+	 "(auto)"},
 	{"help", KIND_FLAG, FIELD(help), NULL, "help: list the options"},
 };
 

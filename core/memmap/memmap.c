@@ -38,9 +38,13 @@ void memmap_init(struct memmap *m, struct domain *d, struct mem_range *storage, 
 
 unsigned memmap_index(const struct memmap *m, uint64_t a)
 {
+	const struct mem_range *recent = &m->range[m->recent];
 	unsigned low = 0;
 	unsigned size = m->count;
 
+	if (m->recent < size && recent->start.v <= a && a < recent->end.v) {
+		return m->recent;
+	}
 	/* The answer lies in [low, low + size). */
 	while (size > 1) {
 		unsigned half = size / 2;

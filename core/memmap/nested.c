@@ -211,7 +211,7 @@ static uint64_t *entry_descend(struct nested *n, uint64_t *entry, unsigned level
 /* The level of the largest leaf that may begin at gpa -> hpa with `size` to go. */
 static unsigned largest_level(const struct nested *n, uint64_t gpa, uint64_t hpa, uint64_t size)
 {
-	unsigned level = n->format.has_1g ? 2 : 1;
+	unsigned level = n->format.only_4k ? 0 : n->format.has_1g ? 2 : 1;
 
 	while (level > 0 && (((gpa | hpa) & (level_size(level) - 1)) || size < level_size(level))) {
 		level--;

@@ -29,6 +29,11 @@ static enum kind kind_of(const struct mem_range *r)
 	}
 }
 
+bool nested_maps(enum mem_type type)
+{
+	return kind_of(&(struct mem_range){.type = (uint8_t)type}) != KIND_NONE;
+}
+
 /* Where tables and memmap both end: 4 levels reach 48 bits, whatever the processor can address. */
 static uint64_t reach(const struct nested *n, const struct memmap *m)
 {

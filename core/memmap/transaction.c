@@ -157,11 +157,12 @@ static void commit_step(struct memmap *m, const struct memmap_step *s)
 
 	if (claim) {
 		memmap_make_room(m, 2);
-		if (step_end(s) < m->limit) {
-			memmap_split(m, step_end(s));
-		}
 	}
 	n = claim ? memmap_split(m, s->start.v) : memmap_index(m, s->start.v);
+	m->recent = n;
+	if (claim && m->range[n].end.v != step_end(s) && step_end(s) < m->limit) {
+		memmap_split(m, step_end(s));
+	}
 	for (; n < m->count && m->range[n].start.v < step_end(s); n++) {
 		struct mem_range *r = &m->range[n];
 		uint8_t from = r->type;

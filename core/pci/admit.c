@@ -13,6 +13,7 @@
  * with a vendor id (SR-IOV 1.1 3.4.1.1): they stay outside the index, and their
  * registers go through unseen.
  */
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 #include <taproot/record.h>
 
@@ -70,6 +71,7 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 	root->function_count++;
 	root->domain->refill = true;
 	admit_map(f);
+	iommu_device_add(root->domain, sbdf);
 	pci_slot_publish(slot, &pci_passthrough_ops, f);
 	return f;
 }
@@ -89,6 +91,7 @@ void pci_drop(struct pci_function *f)
 	__atomic_store_n(&slot->ops, NULL, __ATOMIC_RELEASE);
 	msi_drop(f);
 	msix_drop(f);
+	iommu_device_hold(f->sbdf);
 	effects.count = 0;
 	f->command = 0;
 	bar_follow(f, &effects);

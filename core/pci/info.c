@@ -16,6 +16,20 @@ bool pci_root_window(const struct pci_root *root, unsigned index, struct pci_win
 	return true;
 }
 
+bool pci_function_at(const struct pci_root *root, unsigned index, sbdf_t *sbdf)
+{
+	const struct pci_function *f = root->functions;
+
+	while (f && index--) {
+		f = f->next;
+	}
+	if (!f) {
+		return false;
+	}
+	*sbdf = f->sbdf;
+	return true;
+}
+
 void pci_root_stats(const struct pci_root *root, struct pci_root_stats *stats)
 {
 	uint32_t entries = 0;

@@ -12,6 +12,7 @@
  * Deliberately not supported: more than one message a function. Multiple
  * Message Capable reads as one message.
  */
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 
 #include "pci_internal.h"
@@ -54,7 +55,7 @@ static void msi_source_route(struct irq_source *src)
 	uint64_t address;
 	uint32_t data;
 
-	arch_msi_message(src->cpu, src->vector, &address, &data);
+	remap_message(src, &address, &data);
 	arch_pci_write(f->sbdf, f->msi.offset + MSI_REG_ADDRESS, 4, (uint32_t)address);
 	if (f->msi.is64) {
 		arch_pci_write(f->sbdf, f->msi.offset + MSI_REG_ADDRESS_HI, 4,
@@ -169,6 +170,7 @@ void msi_admit(struct pci_function *f, unsigned offset)
 	*m = found;
 	m->control &= ~(MSI_CTL_CAPABLE | MSI_CTL_ALLOCATED);
 	irq_source_init(&m->src, &msi_source_ops, IRQ_MSI, f->root->domain, f, 0);
+	m->src.requester = f->sbdf;
 	m->src.same_vector = !m->maskable;
 }
 

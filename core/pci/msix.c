@@ -15,6 +15,7 @@
  * A capability that lies (table outside its BAR, table and pending bits on top
  * of each other) is refused: its enable bit cannot be set.
  */
+#include <taproot/iommu.h>
 #include <taproot/log.h>
 
 #include "pci_internal.h"
@@ -73,7 +74,7 @@ static void msix_source_route(struct irq_source *src)
 	uint64_t address;
 	uint32_t data;
 
-	arch_msi_message(src->cpu, src->vector, &address, &data);
+	remap_message(src, &address, &data);
 	msix_set(f, src->index, MSIX_ENTRY_ADDRESS, (uint32_t)address);
 	msix_set(f, src->index, MSIX_ENTRY_ADDRESS_HI, (uint32_t)(address >> 32));
 	msix_set(f, src->index, MSIX_ENTRY_DATA, data);
@@ -403,6 +404,7 @@ static bool msix_allocate(struct pci_function *f)
 	}
 	for (unsigned i = 0; i < m->count; i++) {
 		irq_source_init(&m->entry[i].src, &msix_source_ops, IRQ_MSIX, root->domain, f, i);
+		m->entry[i].src.requester = f->sbdf;
 	}
 	msix_forget(m);
 	return true;

@@ -16,7 +16,7 @@ static unsigned piece(uint64_t offset, unsigned left)
 {
 	unsigned n = 8;
 
-	while (n > left || offset % n) {
+	while (n > left || (offset & (n - 1))) {
 		n /= 2;
 	}
 	return n;
@@ -120,20 +120,44 @@ static void region_write_piece(struct msix_region *r, uint64_t offset, unsigned 
 	}
 }
 
-static uint64_t region_read(void *ctx, uint64_t offset, unsigned len)
+/* Is it one piece, as it should be (6.8.2)? */
+static bool is_whole(uint64_t offset, unsigned len)
 {
-	struct msix_region *r = ctx;
-	struct lock *lock = &r->function->root->domain->pci_lock;
+	return (offset & (len - 1)) == 0;
+}
+
+static COLD uint64_t region_read_pieces(struct msix_region *r, uint64_t offset, unsigned len)
+{
 	uint64_t value = 0;
 
-	lock_acquire(lock);
-	reset_look(r->function);
 	for (unsigned at = 0, n; at < len; at += n) {
 		n = piece(offset + at, len - at);
 		value |= region_read_piece(r, offset + at, n) << (8 * at);
 	}
+	return value;
+}
+
+static uint64_t region_read(void *ctx, uint64_t offset, unsigned len)
+{
+	struct msix_region *r = ctx;
+	struct lock *lock = &r->function->root->domain->pci_lock;
+	uint64_t value;
+
+	lock_acquire(lock);
+	reset_look(r->function);
+	value = is_whole(offset, len) ? region_read_piece(r, offset, len)
+				      : region_read_pieces(r, offset, len);
 	lock_release(lock);
 	return value;
+}
+
+static COLD void region_write_pieces(struct msix_region *r, uint64_t offset, unsigned len,
+				     uint64_t value)
+{
+	for (unsigned at = 0, n; at < len; at += n) {
+		n = piece(offset + at, len - at);
+		region_write_piece(r, offset + at, n, value >> (8 * at) & ones(n));
+	}
 }
 
 static void region_write(void *ctx, uint64_t offset, unsigned len, uint64_t value)
@@ -143,9 +167,10 @@ static void region_write(void *ctx, uint64_t offset, unsigned len, uint64_t valu
 
 	lock_acquire(lock);
 	reset_look(r->function);
-	for (unsigned at = 0, n; at < len; at += n) {
-		n = piece(offset + at, len - at);
-		region_write_piece(r, offset + at, n, value >> (8 * at) & ones(n));
+	if (is_whole(offset, len)) {
+		region_write_piece(r, offset, len, value & ones(len));
+	} else {
+		region_write_pieces(r, offset, len, value);
 	}
 	lock_release(lock);
 }

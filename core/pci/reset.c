@@ -11,6 +11,8 @@
  * own registers). A message that is enabled after one is written again
  * (msi_renew(), msix_renew()); a function that was seen absent is marked.
  */
+#include <taproot/iommu.h>
+
 #include "pci_internal.h"
 
 /* Does the write cover bit `bit` of its dword, setting it? */
@@ -56,6 +58,9 @@ static void mark(struct pci_function *f, bool lost)
 	f->sleeping = f->sleeping && !lost;
 	f->lost = f->lost || lost;
 	__atomic_store_n(&f->stale, true, __ATOMIC_RELAXED);
+	if (lost) {
+		iommu_device_hold(f->sbdf);
+	}
 }
 
 void reset_mark_absent(struct pci_function *f)
@@ -98,6 +103,9 @@ void reset_look(struct pci_function *f)
 	/* While it is stale nothing is written to its table, which may not be where it was. */
 	msi_look(f);
 	msix_look(f);
+	if (f->lost) {
+		iommu_device_back(f->root->domain, f->sbdf);
+	}
 	f->lost = false;
 	__atomic_store_n(&f->stale, false, __ATOMIC_RELAXED);
 	effects.count = 0;

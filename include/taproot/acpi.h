@@ -12,6 +12,7 @@
 #ifndef TAPROOT_ACPI_H
 #define TAPROOT_ACPI_H
 
+#include <taproot/dmar.h>
 #include <taproot/errno.h>
 #include <taproot/types.h>
 
@@ -151,11 +152,6 @@ struct acpi_srat {
 	unsigned node_count;
 	unsigned nodes_left_out;
 	unsigned cpu_count; /* enabled processor entries */
-};
-
-struct acpi_dmar {
-	uint8_t address_width; /* bits */
-	uint8_t flags;
 };
 
 struct acpi_spcr {

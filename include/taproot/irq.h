@@ -60,6 +60,11 @@ struct irq_source {
 	uint64_t msi_addr; /* the guest's message (PCI 3.0 6.8.1) */
 	uint32_t msi_data;
 	uint64_t fired; /* how many times, for the books */
+	/* Interrupt remapping (core/iommu/remap.c). */
+	sbdf_t requester;         /* who sends it; pins: found by their IO-APIC */
+	uint32_t remap;           /* number of its entry + 1; 0: none */
+	uint16_t remap_requester; /* whom the entry accepts */
+	uint8_t remap_verify;     /* enum remap_verify */
 };
 
 void irq_source_init(struct irq_source *src, const struct irq_source_ops *ops, enum irq_kind kind,

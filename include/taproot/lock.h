@@ -7,8 +7,8 @@
  * interrupt-saving form. Lock order (outermost first):
  *
  *	uart.lock -> domain.pci_lock -> domain.mem_lock -> domain.irq_lock
- *	-> irq_source.lock -> vector table, IO-APICs and config ports of the machine
- *	-> timer queue -> page pool, heap -> recorder -> log
+ *	-> irq_source.lock -> iommu, remapping entries -> vector table, IO-APICs and
+ *	config ports of the machine, IOMMU queues -> timer queue -> page pool, heap -> recorder -> log
  *
  * No lock is held across a function call to another processor. A shootdown
  * under mem_lock is no such wait: it needs the others to leave the guest, not

@@ -77,6 +77,7 @@ struct memmap {
 	unsigned capacity;
 	uint64_t limit; /* end of the address space, 1 << physical address bits */
 	uint64_t generation;
+	unsigned recent; /* a range that the last change touched: look-ups try it first */
 	/* The changes of the commit in progress; told in pieces when there are more. */
 	struct memmap_change change[MEMMAP_CHANGES_MAX];
 	unsigned change_count;

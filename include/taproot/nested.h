@@ -25,6 +25,7 @@ struct nested_format {
 	uint64_t address_mask;  /* bits of an entry that hold an address */
 	uint8_t levels;         /* 4 */
 	bool has_1g;            /* 1 GiB leaves allowed */
+	bool only_4k;           /* no large leaves at all */
 };
 
 struct nested {
@@ -72,6 +73,8 @@ int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size) MUST_CHECK;
  * range rounded out to 1 GiB after nested_refill(). Needs a flush.
  */
 int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end) MUST_CHECK;
+/* Is memory of this type mapped in the tables? */
+bool nested_maps(enum mem_type type);
 /* Does the tree say what the memmap says? False: `where` receives the first page that differs. */
 bool nested_matches(const struct nested *n, const struct memmap *m, gpa_t *where);
 
@@ -80,6 +83,8 @@ bool nested_matches(const struct nested *n, const struct memmap *m, gpa_t *where
 
 /* AMD nested paging, and the host's own long-mode format (APMv2 15.25.5, 5.3). */
 extern const struct nested_format nested_amd;
+/* VT-d second level (VT-d 4.1 9.8). */
+extern const struct nested_format nested_vtd;
 
 /* One leaf of the tree. */
 struct nested_leaf {

@@ -10,6 +10,7 @@
 #include <taproot/types.h>
 
 enum option_abi { ABI_NATIVE, ABI_XEN };
+enum option_iommu { OPTION_IOMMU_AUTO, OPTION_IOMMU_OFF, OPTION_IOMMU_REQUIRED };
 enum option_port { PORT_NONE, PORT_COM1, PORT_COM2 };
 
 #define OPTION_CMDLINE_MAX 2048
@@ -17,6 +18,7 @@ enum option_port { PORT_NONE, PORT_COM1, PORT_COM2 };
 struct options {
 	uint8_t console; /* enum option_port */
 	uint8_t record;  /* enum option_port */
+	uint8_t iommu;   /* enum option_iommu */
 	uint8_t loglvl;  /* enum log_level */
 	bool noreboot;
 	bool help;

@@ -108,6 +108,8 @@ int pci_root_create(struct domain *d, const struct pci_window *w, unsigned count
 int pci_root_enumerate(struct pci_root *root) MUST_CHECK;
 /* Fill up what is set aside for functions that appear later. Not on a trap path. -ENOMEM. */
 int pci_root_refill(struct pci_root *root) MUST_CHECK;
+/* The functions of the machine that were admitted, in no order; false: there are no more. */
+bool pci_function_at(const struct pci_root *root, unsigned index, sbdf_t *sbdf);
 /* Who owns what, to the log. */
 void pci_root_log(struct pci_root *root);
 

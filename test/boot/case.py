@@ -92,7 +92,8 @@ def command(run, bare):
 		args += " " + test["args"]
 	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
-	argv = [machine.qemu_binary()] + board + machine.devices(run.disk)
+	argv = [machine.qemu_binary()] + board + machine.devices(
+		run.disk, test.get("bridge", False))
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
 		argv.append("-no-reboot")

@@ -9,6 +9,7 @@ Not supported: modules of other formats than those the refusals name.
 import struct
 
 import machine
+import make_dmar
 
 EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 PHDR = struct.Struct("<IIQQQQQQ")
@@ -37,6 +38,41 @@ def image_moved():
 	path = folder() / "image-moved.elf"
 	path.write_bytes(data)
 	return path
+
+
+def dmar(*regions):
+	path = folder() / ("dmar-%08x.aml" % (hash(regions) & 0xffffffff))
+	path.write_bytes(make_dmar.table(regions))
+	return [("/boot/dmar.aml", path)]
+
+
+def dmar_edu():
+	"""
+	A region for edu (0:3.0), and some for nvme (0:1.0) that no firmware should
+	ask for: not aligned, backwards, over the interrupt addresses, beyond
+	everything, all of memory.
+	"""
+	return dmar((0x60000000, 0x6000ffff, 0, 3, 0),
+		    (0x61000800, 0x61001fff, 0, 1, 0),
+		    (0x62000000, 0x61ffffff, 0, 1, 0),
+		    (0xfee00000, 0xfee00fff, 0, 1, 0),
+		    (0x7fffffff0000, 0x7fffffffffff, 0, 1, 0),
+		    (0, 0x1ffffffff, 0, 1, 0),
+		    (0x60000000, 0x7fefffff, 0, 1, 0))
+
+
+def dmar_other():
+	return dmar((0x60000000, 0x6000ffff, 0, 1, 0))
+
+
+def acpi_table():
+	"""A table that no firmware has, for GRUB's acpi command (ACPI 6.5 5.2.6)."""
+	data = bytearray(b"TAPT" + struct.pack("<IBB6s8sI4sI4s", 40, 1, 0, b"TAPROT",
+					       b"TAPROOT ", 1, b"TAPR", 1, b"test"))
+	data[9] = -sum(data) & 0xff
+	path = folder() / "tapt.aml"
+	path.write_bytes(data)
+	return [("/boot/tapt.aml", path)]
 
 
 def no_modules():

@@ -5,7 +5,9 @@ The boot tests, as data. Fields, all but the name optional:
   scenario  what /init runs in the hardware domain (test/boot/guest/scenario)
   args      added to the kernel command line
   options   the hypervisor's options
-  cpu, smp, mem, iommu  the machine, where it is not lane A's
+  cpu, smp, mem, iommu  the machine, where it is not lane A's; iommu is False or
+            the properties of the device intel-iommu
+  bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
   boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
   loader    GRUB's command: multiboot2, where nothing is said, or multiboot
@@ -139,6 +141,73 @@ TESTS = [
 	     options=OPTIONS + " record=com2", judges=["record"],
 	     expect=[r"T: pass drivers"]),
 
+	# DMA remapping is on in all tests above; here the device attacks, and
+	# the same attacks arrive without.
+	dict(name="dma-attack", scenario="dma-attack", judges=["dma"],
+	     args="memmap=64K$0x10000000",
+	     options=OPTIONS + " iommu=required",
+	     expect=[r"T: pass dma-own ", r"T: pass dma-own-after",
+		     r"T: pass iommu-hidden ",
+		     r"iommu: fault: \S+ interrupt, entry 900: entry not in use",
+		     r"T: pass dma-attack"]),
+	dict(name="dma-attack-off", scenario="dma-attack", judges=["dma"],
+	     args="memmap=64K$0x10000000", options=OPTIONS + " iommu=off",
+	     expect=[r"iommu: off by option: not protected: .*single-domain",
+		     r"T: pass dma-own-after", r"T: pass dma-attack"]),
+	dict(name="dma-storm", scenario="dma-attack", judges=["dma"],
+	     args="memmap=64K$0x10000000 storm=80",
+	     expect=[r"iommu: \S+ storms: quarantined until it is reset",
+		     r"T: pass dma-storm-over", r"T: pass dma-quarantined"]),
+	dict(name="iommu-off", scenario="network", judges=["irq"],
+	     options=OPTIONS + " iommu=off", expect=[r"T: pass igb-ping"]),
+
+	# Reserved regions of a DMAR that GRUB puts in the place of QEMU's.
+	dict(name="rmrr", scenario="rmrr", boot="grub-bios", files="dmar_edu",
+	     grub=["acpi --exclude=DMAR /boot/dmar.aml"],
+	     args="memmap=64K\\$0x10000000 region=0x60000000 reach=1",
+	     expect=[r"region 0 \[0x60000000, 0x60010000\) for 1 devices",
+		     r"region 1 .* is not page aligned: refused",
+		     r"region 2 .* ends before it begins: refused",
+		     r"region 3 .* lies over the interrupt addresses: refused",
+		     r"region 4 .* lies beyond the machine's addresses: refused",
+		     r"region 5 .* is absurdly large: refused",
+		     r"region 6 .* lies over the hypervisor: refused",
+		     r"T: pass rmrr-reserved", r"T: pass rmrr-written",
+		     r"T: pass rmrr-read"]),
+	dict(name="rmrr-other", scenario="rmrr", boot="grub-bios",
+	     files="dmar_other", grub=["acpi --exclude=DMAR /boot/dmar.aml"],
+	     args="memmap=64K\\$0x10000000 region=0x60000000 reach=0",
+	     expect=[r"region 0 \[0x60000000, 0x60010000\) for 1 devices",
+		     r"iommu: fault: \S+ write of 0x60000000: not mapped",
+		     r"T: pass rmrr-reserved", r"T: pass rmrr-not-written",
+		     r"T: pass rmrr-not-read"]),
+
+	# A bridge puts its own id on what edu sends, memory and messages alike.
+	dict(name="bridge-edu", scenario="edu-irq", args="count=2000", bridge=True,
+	     expect=[r"T: pass edu-interrupts raised 2000 handled 2000",
+		     r"T: pass edu-dma"]),
+	dict(name="bridge-attack", scenario="dma-attack", judges=["dma"],
+	     bridge=True, args="memmap=64K$0x10000000",
+	     expect=[r"T: pass dma-own-after", r"T: pass dma-attack"]),
+
+	# Entries of interrupt remapping in xAPIC format.
+	dict(name="eim-off", scenario="nvme", judges=["disk", "irq"],
+	     iommu="intremap=on,eim=off", cpu="EPYC,+svm,+npt,-x2apic",
+	     expect=[r"iommu: interrupts are remapped, xAPIC format"]),
+	dict(name="eim-off-igb", scenario="network", judges=["irq"],
+	     iommu="intremap=on,eim=off",
+	     expect=[r"iommu: interrupts are remapped, xAPIC format",
+		     r"processors: 2 of 2 run, xAPIC mode"]),
+	dict(name="eim-off-edu", scenario="edu-irq", args="count=20000 intx=1",
+	     iommu="intremap=on,eim=off", timeout=300,
+	     expect=[r"T: pass edu-interrupts raised 20000 handled 20000"]),
+	dict(name="caching-mode", scenario="nvme", judges=["disk", "irq"],
+	     iommu="intremap=on,eim=on,caching-mode=on",
+	     expect=[r"iommu: DMA is translated"]),
+	dict(name="aw-39", scenario="nvme", judges=["disk", "irq"],
+	     iommu="intremap=on,eim=on,aw-bits=39",
+	     expect=[r"iommu: DMA is translated"]),
+
 	# Other machines: one processor, four, more memory than 4 GiB, no IOMMU.
 	dict(name="one-cpu", scenario="network", smp=1, judges=["irq"],
 	     expect=[r"processors: 1 of 1 run, x2APIC mode",
@@ -176,10 +245,13 @@ TESTS = [
 		     r"T: pass cmdline .* first second=2$"]),
 	dict(name="grub-uefi-reboot", scenario="reboot", boot="grub-uefi",
 	     end="reset", expect=[(BANNER, 2), r"T: pass reboot"]),
-	# An ACPI table taken away by GRUB is gone for the hypervisor as well.
-	dict(name="grub-acpi-exclude", scenario="boot", boot="grub-bios",
-	     grub=["acpi --exclude=HPET"], expect=[r"T: pass init"],
-	     forbid=[r"acpi: HPET"]),
+	# An ACPI table taken away by GRUB is gone for the hypervisor as well, one
+	# that GRUB added is there.
+	*[dict(name=boot + "-acpi", scenario="boot", boot=boot,
+	       grub=["acpi --exclude=HPET /boot/tapt.aml"], files="acpi_table",
+	       expect=[r"acpi: TAPT at", r"T: pass init"],
+	       forbid=[r"acpi: HPET"])
+	  for boot in ("grub-bios", "grub-uefi")],
 	dict(name="grub-no-module", modules="no_modules", boot="grub-uefi",
 	     end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
@@ -215,6 +287,13 @@ TESTS = [
 	     expect=[r"REFUSED: no nested paging \(NPT\): use a processor"]),
 	dict(name="refuse-svm-locked", end="stop", poke="svm_locked",
 	     expect=[r"REFUSED: SVM is locked by the firmware .*; enable"]),
+	dict(name="refuse-no-iommu", iommu=False, end="stop",
+	     options=OPTIONS + " iommu=required",
+	     expect=[r"REFUSED: no IOMMU can be used .*turn it on in the firmware"]),
+	dict(name="refuse-no-remapping", iommu="intremap=off", end="stop",
+	     options=OPTIONS + " iommu=required",
+	     expect=[r"VT-d unit at \S+ has no interrupt remapping",
+		     r"REFUSED: no IOMMU can be used .*turn it on in the firmware"]),
 	dict(name="refuse-no-module", modules="no_modules", end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 	dict(name="refuse-bzimage", modules="bzimage", end="stop",

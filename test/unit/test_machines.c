@@ -232,7 +232,7 @@ static struct kind {
 } kinds[] = {
 	{"apic", parse_madt, 425, 0, 0, 0}, {"facp", parse_fadt, 421, 0, 0, 0},
 	{"mcfg", parse_mcfg, 422, 0, 0, 0}, {"hpet", parse_hpet, 411, 0, 0, 0},
-	{"srat", parse_srat, 15, 0, 0, 0},  {"dmar", parse_dmar, 215, 0, 0, 0},
+	{"srat", parse_srat, 15, 0, 0, 0},  {"dmar", parse_dmar, 214, 1, 0, 0},
 	{"xsdt", parse_xsdt, 19, 0, 0, 0},  {"rsdt", parse_rsdt, 20, 0, 0, 0},
 	{"ivrs", parse_any, 94, 0, 0, 0},   {"slit", parse_any, 12, 0, 0, 0},
 	{"waet", parse_any, 1, 0, 0, 0},

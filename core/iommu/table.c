@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translation tables of devices: the memmap of a domain, by nested_sync(),
+ * plus the reserved regions of the devices attached.
+ *
+ * A change of the memmap is applied around reserved regions: what firmware does
+ * in them is never interrupted, and no other device gets there, whether or not
+ * the domain's processors do.
+ *
+ * Units that do not snoop the caches (VT-d 4.1 11.4.3, bit C) get the tables
+ * on the way to a change written back, whole pages at a time.
+ */
+#include <taproot/arch.h>
+#include <taproot/domain.h>
+#include <taproot/errno.h>
+#include <taproot/panic.h>
+
+#include "iommu_internal.h"
+
+/* What changes on trap paths may use before the next refill. */
+#define RESERVE_PAGES 24u
+#define BUILD_PAGES   256u
+
+/* ---- units that do not snoop ---- */
+
+static uint64_t entry_size(unsigned level)
+{
+	return PAGE_SIZE << (9 * level);
+}
+
+/* Write back the tables that lead to `a`, and the page of leaves. Returns the end of what those
+ * cover. */
+static uint64_t write_back_path(const struct nested *n, uint64_t a)
+{
+	const uint64_t *table = n->root;
+	unsigned level = n->format.levels - 1u;
+
+	for (;; level--) {
+		uint64_t entry = table[a >> (PAGE_SHIFT + 9 * level) & 511];
+
+		iommu.ops->write_back(table, PAGE_SIZE);
+		if (level == 0 || !(entry & n->format.present_mask) ||
+		    entry & n->format.large_bit) {
+			return ALIGN_DOWN(a, entry_size(level)) + entry_size(level);
+		}
+		table = arch_hpa_to_va(hpa(entry & n->format.address_mask));
+	}
+}
+
+static void write_back(const struct nested *n, uint64_t start, uint64_t end)
+{
+	end = MIN(end, entry_size(n->format.levels - 1u) * 512);
+	while (iommu.ops->write_back && start < end) {
+		start = write_back_path(n, start);
+	}
+}
+
+/* ---- synchronization ---- */
+
+/* The part of [a, end) before the next region, whose-ever; `skip`: where to go on. */
+static uint64_t next_region(uint64_t a, uint64_t end, uint64_t *skip)
+{
+	uint64_t stop = end;
+
+	*skip = end;
+	for (unsigned i = 0; i < DMAR_RMRRS_MAX && iommu.regions >> i; i++) {
+		const struct dmar_rmrr *r = &iommu.dmar->rmrr[i];
+
+		if ((iommu.regions >> i & 1) && r->limit >= a && r->base < stop) {
+			stop = MAX(r->base, a);
+			*skip = r->limit + 1;
+		}
+	}
+	return stop;
+}
+
+int table_sync(struct iommu_table *t, gpa_t start, gpa_t end)
+{
+	uint64_t a = start.v;
+	int rc = 0;
+
+	while (a < end.v) {
+		uint64_t skip;
+		uint64_t stop = next_region(a, end.v, &skip);
+		int this =
+			stop > a ? nested_sync(&t->tree, &t->domain->memmap, gpa(a), gpa(stop)) : 0;
+
+		rc = this ? this : rc;
+		a = MAX(skip, stop);
+	}
+	write_back(&t->tree, start.v, end.v);
+	return rc;
+}
+
+static int map_regions(struct iommu_table *t)
+{
+	uint64_t reach = entry_size(t->tree.format.levels - 1u) * 512;
+
+	for (unsigned i = 0; i < DMAR_RMRRS_MAX && t->regions >> i; i++) {
+		const struct dmar_rmrr *r = &iommu.dmar->rmrr[i];
+		int rc = 0;
+
+		if ((t->regions >> i & 1) && r->limit < reach) {
+			rc = nested_map(&t->tree, gpa(r->base), hpa(r->base),
+					r->limit + 1 - r->base, NESTED_WB, true, NULL);
+			write_back(&t->tree, r->base, r->limit + 1);
+		}
+		if (rc) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* Refill and go on until all of it fits. */
+static int table_build(struct iommu_table *t)
+{
+	gpa_t end = gpa(t->domain->memmap.limit);
+	int rc;
+
+	do {
+		if (nested_refill(&t->tree, BUILD_PAGES)) {
+			return -ENOMEM;
+		}
+	} while (table_sync(t, gpa(0), end));
+	rc = nested_refill(&t->tree, BUILD_PAGES);
+	if (rc == 0) {
+		rc = map_regions(t);
+	}
+	nested_trim(&t->tree, RESERVE_PAGES);
+	return rc;
+}
+
+struct iommu_table *table_create(struct domain *d, uint64_t regions)
+{
+	struct iommu_table *t = &iommu.table[iommu.table_count];
+
+	if (iommu.table_count == IOMMU_TABLES_MAX || nested_init(&t->tree, &iommu.format)) {
+		return NULL;
+	}
+	t->domain = d;
+	t->regions = regions;
+	t->id = (uint16_t)(iommu.table_count + 1);
+	write_back(&t->tree, 0, 1);
+	if (d && table_build(t)) {
+		return NULL;
+	}
+	iommu.table_count++;
+	return t;
+}
+
+static int table_refill(struct iommu_table *t)
+{
+	int rc = 0;
+
+	if (t->tree.reserve_count < RESERVE_PAGES / 2) {
+		rc = nested_refill(&t->tree, RESERVE_PAGES);
+	}
+	while (rc == 0 && t->behind) {
+		t->behind = false;
+		if (table_sync(t, gpa(0), gpa(t->domain->memmap.limit))) {
+			t->behind = true;
+			rc = nested_refill(&t->tree, BUILD_PAGES);
+		}
+		iommu.ops->flush(t, gpa(0), gpa(t->domain->memmap.limit), true);
+	}
+	return rc;
+}
+
+int iommu_refill(struct domain *d)
+{
+	int rc = 0;
+
+	if (!iommu.ops) {
+		return 0;
+	}
+	lock_acquire(&iommu.lock);
+	rc = iommu.ops->refill();
+	lock_release(&iommu.lock);
+	lock_acquire(&d->mem_lock);
+	for (unsigned i = 0; i < iommu.table_count && rc == 0; i++) {
+		if (iommu.table[i].domain == d) {
+			rc = table_refill(&iommu.table[i]);
+		}
+	}
+	lock_release(&d->mem_lock);
+	return rc;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOMMUs, vendor-neutral: which memory a device reaches, which interrupts it
+ * may send, what happens to one that tries more.
+ *
+ * A domain's devices see one table, derived from its memmap like the nested
+ * tables of its processors; a device with a reserved region of the firmware
+ * (RMRR) sees that region besides, by a table of its own. A requester that
+ * nobody attached reaches nothing; one in reset, or one that storms with
+ * faults, is attached to the empty table of the quarantine.
+ *
+ * struct iommu_ops is what a vendor's driver provides: VT-d today.
+ *
+ * Locks: iommu lock (level 5), a unit's queue below it (6); see doc/locking.md.
+ */
+#ifndef TAPROOT_IOMMU_H
+#define TAPROOT_IOMMU_H
+
+#include <taproot/dmar.h>
+#include <taproot/memmap.h>
+#include <taproot/nested.h>
+
+struct domain;
+struct irq_source;
+
+/* A translation that requesters can be attached to. Made at boot, never freed. */
+struct iommu_table {
+	struct nested tree;    /* mem_lock of the domain */
+	struct domain *domain; /* NULL: the quarantine */
+	uint64_t regions;      /* reserved regions mapped besides the memmap, by their number */
+	uint16_t id;           /* tag of its translations in the hardware's caches, not 0 */
+	bool behind; /* no page was left to follow a change: done again at the next refill */
+};
+
+/* Who may use an interrupt remapping entry. */
+enum remap_verify { REMAP_ANYBODY, REMAP_REQUESTER, REMAP_BUS };
+
+struct remap_entry {
+	unsigned cpu;
+	uint8_t vector;
+	bool level;
+	uint8_t verify;     /* enum remap_verify */
+	uint16_t requester; /* bus, device, function; or the bus in the upper byte */
+};
+
+struct iommu_fault {
+	sbdf_t requester;
+	bool interrupt; /* a blocked interrupt: `address` is the entry it named */
+	bool write;
+	uint64_t address;
+	const char *reason;
+};
+
+struct iommu_ops {
+	const char *name;
+	/*
+	 * `requester`, the id that `device` or a bridge above it puts on the
+	 * bus, sees `t` from now on; cached translations are gone on return.
+	 * `silent`: its faults are not reported. -ENODEV: no unit translates
+	 * for the device, -ENOMEM.
+	 */
+	int (*attach)(sbdf_t device, sbdf_t requester, const struct iommu_table *t, bool silent);
+	/* Forget what was cached of [start, end); `was_mapped`: something there was taken away. */
+	void (*flush)(const struct iommu_table *t, gpa_t start, gpa_t end, bool was_mapped);
+	/* Make table memory visible to units that do not snoop. NULL: all of them do. */
+	void (*write_back)(const void *p, size_t len);
+	/* Turn translation on. */
+	int (*enable)(void);
+	/* Fill up what attach() needs on trap paths. -ENOMEM. */
+	int (*refill)(void);
+	/* Interrupt remapping entry `index` is this from now on (NULL: blocked). */
+	void (*entry_set)(unsigned index, const struct remap_entry *e);
+	/* The message, and the redirection entry, that name it. */
+	void (*entry_message)(unsigned index, uint64_t *addr, uint32_t *data);
+	uint64_t (*entry_pin)(unsigned index, unsigned vector);
+	/* The id that IO-APIC number `ioapic` of the machine sends with; SBDF_NONE: not known. */
+	sbdf_t (*ioapic_requester)(unsigned ioapic);
+	/* State to the log. */
+	void (*log)(void);
+};
+
+/* ---- set-up, in this order ---- */
+
+/* A driver found its units. `format`: of tables that all of them can walk. */
+void iommu_register(const struct iommu_ops *ops, const struct nested_format *format,
+		    const struct acpi_dmar *dmar);
+/* Interrupts go through `count` remapping entries from now on. `wide`: 32-bit APIC ids. -ENOMEM. */
+int iommu_remap_start(unsigned count, bool wide) MUST_CHECK;
+/* Set the reserved regions aside in the memmap of `d`, before its E820 is made. */
+void iommu_reserve_regions(struct domain *d);
+/* The tables of `d`, from its memmap. -ENOMEM. */
+int iommu_domain_build(struct domain *d) MUST_CHECK;
+/* All devices of the machine are attached: translate. Those without a reserved region lose bus
+ * mastering until their driver wants it. */
+int iommu_start(struct domain *d) MUST_CHECK;
+
+/* DMA is translated; interrupts are remapped; messages can name APIC ids above 254. */
+bool iommu_translates(void);
+bool iommu_remaps(void);
+bool iommu_remaps_wide(void);
+
+/* ---- devices ---- */
+
+/* A function of the machine appeared and belongs to `d`. May be called on a trap path. */
+void iommu_device_add(struct domain *d, sbdf_t device);
+/* The device is being reset: it reaches nothing. Then it is back, and forgiven. */
+void iommu_device_hold(sbdf_t device);
+void iommu_device_back(struct domain *d, sbdf_t device);
+/* Is this requester in quarantine because of its faults? */
+bool iommu_quarantined(sbdf_t requester);
+
+/* ---- the domain's memory ---- */
+
+/* Follow changes of the memmap; mem_lock is held. */
+void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
+/* Fill up what the trap paths used. Not on a trap path. -ENOMEM. */
+int iommu_refill(struct domain *d) MUST_CHECK;
+
+/* ---- faults ---- */
+
+/* A storm: this many faults of one requester within the window. */
+#define IOMMU_STORM_FAULTS  32u
+#define IOMMU_STORM_SECONDS 10u
+
+/* A unit reports; no lock is held. */
+void iommu_fault(const struct iommu_fault *fault);
+
+struct iommu_stats {
+	uint64_t dma_faults;
+	uint64_t interrupt_faults;
+	uint32_t quarantined; /* requesters in quarantine now */
+	uint32_t tables;
+	uint32_t entries_used; /* of interrupt remapping */
+};
+void iommu_stats(struct iommu_stats *stats);
+/* State to the log, for the console's key. */
+void iommu_log(void);
+
+/* ---- interrupts ---- */
+
+/*
+ * Bring the remapping entry of a source to src->cpu and src->vector; it gets
+ * one first if it has none. 0: the machine has to be programmed, 1: the
+ * device's message is right as it is, -ENOSPC: no entry is left. Without
+ * remapping it is always 0. The source's lock is held.
+ */
+int remap_bind(struct irq_source *src) MUST_CHECK;
+/* Its message names an entry: a retarget does not touch the device. */
+bool remap_in_place(const struct irq_source *src);
+/* The entry is free again; what still names it is blocked. */
+void remap_release(struct irq_source *src);
+/* The id that an IO-APIC sends with; SBDF_NONE: not known, or there is no remapping. */
+sbdf_t remap_ioapic_requester(unsigned ioapic);
+/* What to program for the source: a message, or a redirection entry (no polarity, trigger, mask).
+ */
+void remap_message(const struct irq_source *src, uint64_t *addr, uint32_t *data);
+uint64_t remap_pin_entry(const struct irq_source *src);
+
+/* ---- scopes (VT-d 4.1 8.3.1): resolved against the machine's bridges as they are now ---- */
+
+/* The function at the end of the path. False: a hop is no bridge. */
+bool scope_resolve(const struct dmar_scope *s, unsigned segment, sbdf_t *out) MUST_CHECK;
+/* Does the scope name the device, or a bridge above it? */
+bool scope_matches(const struct dmar_scope *s, unsigned segment, sbdf_t device);
+/* The unit that translates for the device, NULL: none. */
+const struct dmar_unit *scope_find_unit(const struct acpi_dmar *dmar, sbdf_t device);
+
+/* Ids under which a device's requests may arrive, itself first. */
+#define REQUESTER_ALIASES_MAX 8
+unsigned requester_aliases(sbdf_t device, sbdf_t out[REQUESTER_ALIASES_MAX]);
+
+/* ---- reserved regions ---- */
+
+/* NULL: the region can be honoured; otherwise why not. */
+const char *rmrr_fault(const struct dmar_rmrr *r, const struct memmap *m, unsigned address_width);
+
+#endif
