@@ -3,7 +3,7 @@
 # make            build/taproot.elf and the tools
 # make check      hosted tests and the image by clang; one line a test in build/check-results.txt
 # make bench      benchmarks: hosted ones, and path lengths in QEMU; figures only
-# make fuzz       libFuzzer builds of the fuzz targets (clang)
+# make fuzz       libFuzzer builds of the fuzz targets (clang); scripts/fuzz-all.sh runs them
 # make guests     the test kernels
 # make clang      the image once more, compiled by clang, for its warnings
 # make install    image, extractor, kernel hooks and GRUB snippet; DESTDIR= and PREFIX= count
@@ -154,11 +154,21 @@ bench: $(addprefix $B/bench/,$(BENCH)) all
 	$Qfor b in $(addprefix $B/bench/,$(BENCH)); do $$b || exit 1; done
 	$Qbash test/bench/pathlen.sh $B
 
+$B/libfuzzer/%: $B/host/test/fuzz/fuzz_%.c.o $B/libhost.a
+	$(SAY) LINK $@
+	@mkdir -p $(@D)
+	$Q$(HOSTCC) $(SANITIZE) -fsanitize=fuzzer -o $@ $< $B/libhost.a $(LIBS_fuzz_$*)
+
+# Beside each libFuzzer program its seeds, which the common driver writes.
+$B/seeds/%: $B/fuzz/%
+	@mkdir -p $@
+	$Q$< -w $@
+
+# A build of its own: everything is instrumented. FUZZ= chooses targets.
 fuzz:
-	$(SAY) FUZZ $(FUZZ)
-	@mkdir -p $B/libfuzzer
-	$Q$(foreach f,$(FUZZ),clang $(filter-out -MMD -MP,$(HOST_CFLAGS)) -fsanitize=fuzzer,address,undefined \
-		-o $B/libfuzzer/$f test/fuzz/fuzz_$f.c $(HOSTLIB_SRC) $(LIBS_fuzz_$f) || exit 1;)
+	$Q$(MAKE) --no-print-directory B=$B/fuzzer HOSTCC=clang \
+		SANITIZE='$(SANITIZE) -fsanitize=fuzzer-no-link' \
+		$(addprefix $B/fuzzer/libfuzzer/,$(FUZZ)) $(addprefix $B/fuzzer/seeds/,$(FUZZ))
 
 clang:
 	$Q$(MAKE) --no-print-directory B=$B/clang CC=clang HOSTCC=clang $B/clang/taproot.elf64.0

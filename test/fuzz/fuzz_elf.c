@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < image.segment_count; i++) {
 		const struct elf_segment *s = &image.segment[i];
 
-		require(memcmp(ram + s->paddr + (uint64_t)plan.delta, data + s->offset,
+		require(memcmp(ram + (s->paddr + (uint64_t)plan.delta), data + s->offset,
 			       s->filesz) == 0);
 	}
 	return 0;
@@ -157,12 +157,15 @@ size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size)
 	static const uint32_t reloc[] = {0x200000, 0x200000, 0x3fffffff};
 	struct elf_builder b;
 
-	if (index >= 8 || size < 0x2000) {
+	if (index >= 16 || size < 0x2000) {
 		return 0;
 	}
 	elf_begin(&b, buf, 0x2000, index & 1);
-	(void)elf_add_load(&b, LINKED, 0x200, 0x200, 0x11);
-	(void)elf_add_load(&b, LINKED + 0x1000, 0x80, 0x2000, 0x22);
+	if (index & 8) { /* nothing but what is read, where most mutations hit something */
+		b.size = 0x180;
+	}
+	(void)elf_add_load(&b, LINKED, index & 8 ? 0x20 : 0x200, 0x200, 0x11);
+	(void)elf_add_load(&b, LINKED + 0x1000, index & 8 ? 0x10 : 0x80, 0x2000, 0x22);
 	elf_add_entry(&b, LINKED + 16);
 	if (index & 2) {
 		(void)elf_add_note(&b, 19, reloc, 3);

@@ -3,6 +3,7 @@
  * A deterministic driver for the fuzz targets: the same inputs in every run.
  * Usage: TARGET [-n RUNS] [-s SEED] [FILE...]. Files (and the target's own
  * seeds) are run as they are and then mutated; without any, random bytes are.
+ * With `-w FOLDER` the target's seeds are written there and nothing is run.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -62,6 +63,24 @@ static void add_file(const char *path)
 	}
 	add_seed(buf, fread(buf, 1, sizeof(buf), f));
 	fclose(f);
+}
+
+/* One file a seed, for libFuzzer to begin with. */
+static int write_seeds(const char *folder)
+{
+	for (unsigned i = 0; i < seed_count; i++) {
+		char path[4096];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/seed-%u", folder, i);
+		f = fopen(path, "wb");
+		if (!f || fwrite(seeds[i].data, 1, seeds[i].size, f) != seeds[i].size ||
+		    fclose(f) != 0) {
+			fprintf(stderr, "cannot write %s\n", path);
+			return 2;
+		}
+	}
+	return 0;
 }
 
 static size_t mutate(uint8_t *buf, size_t size)
@@ -143,6 +162,7 @@ static void run_one(unsigned long run)
 int main(int argc, char **argv)
 {
 	static uint8_t buf[INPUT_MAX];
+	const char *folder = NULL;
 	unsigned long runs = 20000;
 	size_t size;
 
@@ -152,12 +172,17 @@ int main(int argc, char **argv)
 			runs = strtoul(argv[++i], NULL, 0);
 		} else if (!strcmp(argv[i], "-s") && i + 1 < argc) {
 			state ^= strtoull(argv[++i], NULL, 0) * 0x9e3779b97f4a7c15ull;
+		} else if (!strcmp(argv[i], "-w") && i + 1 < argc) {
+			folder = argv[++i];
 		} else {
 			add_file(argv[i]);
 		}
 	}
 	for (unsigned i = 0; i < SEEDS_MAX && (size = fuzz_seed(i, buf, sizeof(buf))); i++) {
 		add_seed(buf, size);
+	}
+	if (folder) {
+		return write_seeds(folder);
 	}
 	for (unsigned long run = 0; run < runs; run++) {
 		run_one(run);

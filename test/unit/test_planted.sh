@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# The planted bugs (test/planted, scripts/planted.sh) still fit the sources: no
+# patch is empty, each names a fuzz target there is, and each applies.
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top"
+# Also where the sources are no repository, or lie inside another one.
+GIT_CEILING_DIRECTORIES=$(dirname "$top")
+export GIT_CEILING_DIRECTORIES
+count=0
+bad=0
+for patch in test/planted/*.patch; do
+	target=$(sed -n 's/^Target: //p' "$patch")
+	if ! grep -q '^+[^+]\|^-[^-]' "$patch"; then
+		echo "$patch: empty"
+		bad=1
+	elif [ ! -f "test/fuzz/fuzz_$target.c" ]; then
+		echo "$patch: no fuzz target '$target'"
+		bad=1
+	elif ! git apply --check "$patch"; then
+		echo "$patch: does not apply"
+		bad=1
+	fi
+	count=$((count + 1))
+done
+echo "$count planted bugs"
+[ "$count" -ge 20 ] || bad=1
+exit $bad
