@@ -9,6 +9,8 @@
 #include "cpu.h"
 #include "vtd.h"
 
+#define FAULT_ROUNDS 64u
+
 static const char *const dma_reasons[] = {
 	[0x1] = "root entry not present",
 	[0x2] = "device belongs to nobody",
@@ -67,8 +69,8 @@ static void report(const struct vtd_unit *u, uint64_t low, uint64_t high)
 	iommu_fault(&f);
 }
 
-/* Bounded: each record is looked at twice at most, then the next message comes. */
-void vtd_fault_poll(struct vtd_unit *u)
+/* Each record is looked at twice at most. */
+static void poll_once(struct vtd_unit *u)
 {
 	unsigned count = CAP_NFR(u->cap);
 	uint32_t status = vtd_read(u, VTD_FSTS);
@@ -95,6 +97,23 @@ void vtd_fault_poll(struct vtd_unit *u)
 			  status);
 		vtd_write(u, VTD_FSTS, FSTS_IQE | FSTS_ICE | FSTS_ITE);
 	}
+}
+
+/*
+ * A unit sends its next message only when nothing was left pending or lost (VT-d
+ * 4.1 11.4.9.2), so this goes on until that is so. A device that faults all the
+ * while is in quarantine, where it is not reported, long before the rounds end.
+ */
+void vtd_fault_poll(struct vtd_unit *u)
+{
+	for (unsigned round = 0; round < FAULT_ROUNDS; round++) {
+		poll_once(u);
+		if (!(vtd_read(u, VTD_FSTS) & (FSTS_PPF | FSTS_PFO))) {
+			return;
+		}
+	}
+	log_guest("iommu: unit at 0x%lx: faults do not end, some are not reported",
+		  u->dmar->base.v);
 }
 
 static void fault_mask(struct irq_source *src, bool masked)

@@ -97,9 +97,12 @@ void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes,
 				t->behind = true;
 				d->refill = true;
 			}
+			/*
+			 * Also when only something was added: a superpage that forms
+			 * again frees a table that the unit may still have cached.
+			 */
 			if (iommu.translating) {
-				iommu.ops->flush(t, c->start, c->end,
-						 nested_maps(c->from) || t->behind);
+				iommu.ops->flush(t, c->start, c->end, true);
 			}
 		}
 	}

@@ -71,6 +71,10 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 	root->function_count++;
 	root->domain->refill = true;
 	admit_map(f);
+	/* What is set aside for one that appears later does not do for all of a machine's. */
+	if (root->booting && iommu_refill(root->domain)) {
+		log_error("pci: no memory to let " SBDF_FMT " do DMA", SBDF_ARGS(sbdf));
+	}
 	iommu_device_add(root->domain, sbdf);
 	pci_slot_publish(slot, &pci_passthrough_ops, f);
 	return f;
