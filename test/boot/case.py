@@ -22,7 +22,7 @@ import qemu
 
 DEFAULT_TIMEOUT = 300
 BARE_TRIES = 3
-BOARD = ("cpu", "smp", "mem", "iommu")
+BOARD = ("cpu", "smp", "mem", "iommu", "lane")
 
 
 class Run:
@@ -61,19 +61,18 @@ def start(run, args, bare):
 	"""What loads the hypervisor, or the bare kernel: QEMU itself or GRUB."""
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
-	modules = None
+	series = test.get("kernel")
+	modules = machine.default_modules(args, series)
 	if "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
-		return (machine.boot_bare(args) if bare else
+		return (machine.boot_bare(args, series) if bare else
 			machine.boot_taproot(options, args, modules))
 	if bare:
-		lines, files = grub.bare_lines(args)
+		lines, files = grub.bare_lines(args, series)
 	else:
 		lines, files = grub.hypervisor_lines(
-			test.get("loader", "multiboot2"), options,
-			machine.default_modules(args) if modules is None
-			else modules)
+			test.get("loader", "multiboot2"), options, modules)
 		image = getattr(fixtures, test.get("image", "image"))()
 		files.append(("/boot/taproot.elf", image))
 	if "files" in test:
@@ -110,10 +109,11 @@ def bare_log(test, logs):
 	logs.mkdir(exist_ok=True)
 	run = Run(test, logs, True)
 	argv = command(run, True)
-	state = machine.initramfs().stat()
+	series = test.get("kernel")
+	state = machine.initramfs(series).stat()
 	# The folder's name is new each time; what GRUB loads follows from the test.
 	fixed = [word.replace(run.folder, "") for word in argv]
-	key = hashlib.sha256(repr((fixed, test, machine.kernel_version(),
+	key = hashlib.sha256(repr((fixed, test, machine.kernel_version(series),
 				   state.st_size, state.st_mtime,
 				   os.stat(argv[0]).st_mtime)).encode())
 	path = machine.BUILD / ("baseline-%s-%s.txt" %
