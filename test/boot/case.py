@@ -133,8 +133,9 @@ def bare_log(test, logs):
 	return path.read_text() if path.exists() else ""
 
 
-def wanted(test):
-	for item in test.get("expect", []):
+def wanted(run):
+	says = [] if run.bare else run.test.get("says", [])
+	for item in run.test.get("expect", []) + says:
 		yield (item, 1) if isinstance(item, str) else item
 
 
@@ -164,7 +165,7 @@ def follow(run):
 			yield "the machine ended with status %d, reason %s, " \
 			      "not by powering off" % (status, reason)
 	else:
-		for pattern, times in wanted(test):
+		for pattern, times in wanted(run):
 			vm.wait_for(pattern, times)
 		time.sleep(0.5)
 
@@ -184,7 +185,7 @@ def forbidden(test, text):
 
 def verdicts(run):
 	"""What the console and the judges say when all is over."""
-	for pattern, times in wanted(run.test):
+	for pattern, times in wanted(run):
 		if run.vm.count(pattern) < times:
 			yield "no line matches /%s/%s" % (
 				pattern, " %d times" % times if times > 1 else "")

@@ -6,7 +6,7 @@ The boot tests, as data. Fields, all but the name optional:
   args      added to the kernel command line
   options   the hypervisor's options
   vary      the dimensions of variants.py that the test is crossed with
-  early     the hypervisor stops before a variant's `later` lines
+  early     the hypervisor stops before it says a variant's lines
   kernel    6.1 or 6.12, where it is not the host's own release's
   cpu, smp, mem, iommu, lane  the machine, where it is not lane A's; iommu is False
             or the properties of the device intel-iommu; lane "c" counts instructions
@@ -20,6 +20,7 @@ The boot tests, as data. Fields, all but the name optional:
   image     the hypervisor's image, where it is not the built one (fixtures.py)
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
+  says      like expect, but the hypervisor's own lines: not expected with --bare
   forbid    patterns no console line may match, besides FORBID_ALWAYS
   allow     patterns of FORBID_ALWAYS that are what this test is about
   judge     a module judge_NAME: during(run) while the guest holds, after(run)

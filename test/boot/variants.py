@@ -6,18 +6,17 @@ instructions (lane C).
 
 A test's field `vary` names the dimensions that it is crossed with. Each value
 of a dimension gives fields of list.py that the variant gets on top of the
-test's own: expect is added to, and so is later, unless the test ends early;
-timeout is the greatest. The first value of each
-dimension is what the test has anyway. A variant is named after the test and its
-other values, such as nvme+grub-uefi+eim-off.
+test's own; `says` is joined to the test's, and so is `later`, unless the test
+ends early; timeout is the greatest. The first value of each dimension is what
+the test has anyway. A variant is named after the test and its other values,
+such as nvme+grub-uefi+eim-off.
 
 expand() gives the whole product. choose() takes from it what the test command
 runs when nothing is asked for: every test as it is, every test with each value
 of its dimensions (but RARE ones), and every pair of values of two dimensions in
 some test. The choice is greedy and the same every time.
 
-Not supported: values that exclude those of more than one other dimension each
-but by ONLY.
+Not supported: a test that has a field and varies in it, but for lane C's.
 """
 import machine
 
@@ -39,9 +38,9 @@ DIMENSIONS = {
 	"start": {
 		"direct": {},
 		"grub-bios": dict(boot="grub-bios",
-			expect=[r"loader: GRUB .*, multiboot2, image at "]),
+			says=[r"loader: GRUB .*, multiboot2, image at "]),
 		"grub-uefi": dict(boot="grub-uefi", timeout=400,
-			expect=[r"loader: GRUB .*, multiboot2, image at "]),
+			says=[r"loader: GRUB .*, multiboot2, image at "]),
 	},
 	"eim": {
 		"eim": {},
@@ -72,25 +71,27 @@ def possible(values):
 		   for dimension, wanted in ONLY.get(value, {}).items())
 
 
+def add_value(out, added, early):
+	"""The fields of one value of a dimension."""
+	for field, content in added.items():
+		if field in ("says", "later"):
+			lines = [] if early and field == "later" else content
+			field, content = "says", out.get("says", []) + lines
+		elif field == "timeout":
+			content = max(out.get(field, 0), content)
+		elif field in out and added.get("lane") != "c":
+			raise ValueError("%s: has %s and varies in it" %
+					 (out["name"], field))
+		out[field] = content
+
+
 def combine(test, values):
 	"""The test with the fields of these values: {dimension: value}."""
 	out = {k: v for k, v in test.items() if k not in ("vary", "early")}
-	early = test.get("early", False)
 	for dimension, value in values.items():
-		added = DIMENSIONS[dimension][value]
-		if added:
+		if DIMENSIONS[dimension][value]:
 			out["name"] += "+" + value
-		for field, content in added.items():
-			if field == "later":
-				field, content = "expect", [] if early else content
-			if field == "expect":
-				content = out.get(field, []) + content
-			elif field == "timeout":
-				content = max(out.get(field, 0), content)
-			elif field in test and dimension != "lane":
-				raise ValueError("%s: has %s and varies in it" %
-						 (test["name"], field))
-			out[field] = content
+		add_value(out, DIMENSIONS[dimension][value], test.get("early"))
 	return out
 
 

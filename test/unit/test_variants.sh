@@ -44,16 +44,16 @@ assert len(chosen) < len(full) / 2, (len(chosen), len(full))
 print("ok: %d of %d variants of %d tests" % (
 	len(chosen), len(full), len(tests.TESTS)))
 
-small = [dict(name="x", vary="start smp", expect=["a"], timeout=600),
+small = [dict(name="x", vary="start smp", says=["a"], timeout=600),
 	 dict(name="y", smp=3), dict(name="z", vary="eim", early=True)]
 full, _ = check_choice(small)
 by_name = {v["name"]: v for _, _, v in full}
 v = by_name["x+grub-uefi+4cpu"]
 assert v["boot"] == "grub-uefi" and v["smp"] == 4 and v["timeout"] == 600
-assert v["expect"][0] == "a" and len(v["expect"]) == 3, v["expect"]
-assert small[0]["expect"] == ["a"], "the test itself was changed"
+assert v["says"][0] == "a" and len(v["says"]) == 3, v["says"]
+assert small[0]["says"] == ["a"], "the test itself was changed"
 assert "vary" not in v and by_name["y"] == dict(name="y", smp=3)
-assert by_name["z+eim-off"].get("expect", []) == []
+assert by_name["z+eim-off"].get("says", []) == []
 print("ok: fields")
 
 try:
