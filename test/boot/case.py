@@ -83,7 +83,10 @@ def start(run, args, bare):
 
 def command(run, bare):
 	test = run.test
-	machine.make_disk(run.disk)
+	tools = test.get("needs") == "tools"
+	disk = machine.tools_disk() if tools else run.disk
+	if not tools:
+		machine.make_disk(disk)
 	args = machine.KERNEL_ARGS
 	if "scenario" in test:
 		args += " scenario=" + test["scenario"]
@@ -92,7 +95,7 @@ def command(run, bare):
 	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(
-		run.disk, test.get("bridge", False))
+		disk, test.get("bridge", False), tools)
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
 		argv.append("-no-reboot")

@@ -26,6 +26,8 @@ The boot tests, as data. Fields, all but the name optional:
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
+  needs     tools: the disk is the one with Xen's tools; a part of the cache
+            (scripts/cache.sh) without which the test is skipped
   record    the second serial port goes to a file (Run.record)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
