@@ -11,6 +11,7 @@
 
 struct irq_source;
 struct memmap_change;
+struct vcpu;
 
 /* ---- console and log ---- */
 
@@ -103,6 +104,18 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 
 /* The memmap of `d` changed: bring nested tables (and what else follows it) up to date. Cannot fail. */
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
+/*
+ * Copies between our memory and a vCPU's, by the vCPU's linear addresses and page
+ * tables now; the vCPU runs on this processor. Only RAM of its domain is
+ * touched. -EFAULT: some of it is not there (part may have been copied), or,
+ * for to_guest, not writable.
+ */
+int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len) MUST_CHECK;
+int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t len) MUST_CHECK;
+/* The domain's RAM at `a`, to the end of its page; NULL: that is not its RAM now. */
+void *arch_guest_ram(struct domain *d, gpa_t a);
+/* Ticks that the vCPU's TSC is ahead of arch_time(). */
+uint64_t arch_tsc_offset(const struct vcpu *v);
 /* Make `v` look at its pending events before it executes another guest instruction. */
 void arch_vcpu_kick(struct vcpu *v);
 /* The domain asked for its own end: enum domain_end of domain.h. Returns; the vCPU stops at its next entry. */

@@ -8,12 +8,14 @@
 #ifndef TAPROOT_DOMAIN_H
 #define TAPROOT_DOMAIN_H
 
+#include <taproot/event.h>
 #include <taproot/ioreq.h>
 #include <taproot/lock.h>
 #include <taproot/memmap.h>
 #include <taproot/uart.h>
 #include <taproot/vioapic.h>
 #include <taproot/vlapic.h>
+#include <taproot/vtime.h>
 
 #define DOMAIN_VCPUS_MAX 256
 
@@ -29,7 +31,14 @@ struct vcpu {
 	uint32_t id;
 	uint32_t cpu; /* processor it runs on */
 	struct vlapic lapic;
+	struct event_vcpu event;
+	struct vtime time;
 	struct vcpu_arch *arch;
+	/*
+	 * What the vCPU sleeps for (SCHEDOP_poll and the like), besides what
+	 * always wakes it; NULL: nothing. Asked after every kick, by its processor.
+	 */
+	bool (*wait)(struct vcpu *v);
 	/*
 	 * Work to be done before the vCPU executes its next instruction, in
 	 * pieces when long: set by anybody, run by the run loop.
@@ -51,6 +60,9 @@ struct domain {
 	struct uart uart;
 	struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
 	unsigned vcpu_count;
+	bool xen_abi;           /* Xen CPUID leaves and hypercalls are there */
+	struct event_domain *event;
+	uint64_t param[64];     /* HVM_PARAM_*, as the guest reads them */
 	bool refill; /* something set aside for trap paths was used: fill it up at the next entry */
 	uint32_t end; /* enum domain_end, written once */
 	struct domain_arch *arch;
