@@ -117,6 +117,8 @@ struct hvm_ops {
 	void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
 	/* RFLAGS.IF: the vCPU takes interrupts at all. */
 	bool (*interrupts_enabled)(const struct vcpu *v);
+	/* CR4.SMAP is on and RFLAGS.AC clear: the kernel may not touch user memory now. */
+	bool (*smap_denies)(const struct vcpu *v);
 	/* A port exits (true) or goes to the machine. */
 	void (*port_trap)(struct domain *d, uint16_t port, bool trap);
 	/* The vCPU's state for the crash report and the key handler. */
