@@ -54,6 +54,7 @@ void host_reset(void)
 	host_guest_reset();
 	heap_init(heap_area, sizeof(heap_area));
 	hardware_domain = NULL;
+	domain_list = NULL;
 }
 
 void arch_console_write(const char *s, size_t len)

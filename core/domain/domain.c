@@ -13,6 +13,17 @@
 #include <taproot/panic.h>
 
 struct domain *hardware_domain;
+struct domain *domain_list;
+
+struct domain *domain_find(uint16_t id)
+{
+	struct domain *d = __atomic_load_n(&domain_list, __ATOMIC_ACQUIRE);
+
+	while (d && d->id != id) {
+		d = d->next;
+	}
+	return d;
+}
 
 struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit, unsigned ranges)
 {
@@ -35,6 +46,8 @@ struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit,
 		ASSERT(id == 0);
 		hardware_domain = d;
 	}
+	d->next = domain_list;
+	__atomic_store_n(&domain_list, d, __ATOMIC_RELEASE);
 	return d;
 }
 

@@ -47,6 +47,7 @@ struct vcpu {
 };
 
 struct domain {
+	struct domain *next;    /* of all domains; written once */
 	uint16_t id;
 	bool hardware;          /* the hardware domain: unclaimed ports and config space are the machine's */
 	struct lock pci_lock;   /* config space state: writes, and reads of trapped registers */
@@ -70,6 +71,11 @@ struct domain {
 
 /* The hardware domain. */
 extern struct domain *hardware_domain;
+
+/* All domains, the newest first. */
+extern struct domain *domain_list;
+/* The domain of that number; NULL: there is none. */
+struct domain *domain_find(uint16_t id);
 
 /* An empty domain with room for `ranges` memmap ranges. NULL: out of memory. */
 struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit, unsigned ranges);
