@@ -17,7 +17,7 @@ struct domain *domain_list;
 
 struct domain *domain_find(uint16_t id)
 {
-	struct domain *d = __atomic_load_n(&domain_list, __ATOMIC_ACQUIRE);
+	struct domain *d = domain_list;
 
 	while (d && d->id != id) {
 		d = d->next;
@@ -42,12 +42,12 @@ struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit,
 	d->id = id;
 	d->hardware = hardware;
 	memmap_init(&d->memmap, d, storage, ranges, address_limit);
+	d->next = domain_list;
+	domain_list = d;
 	if (hardware) {
 		ASSERT(id == 0);
 		hardware_domain = d;
 	}
-	d->next = domain_list;
-	__atomic_store_n(&domain_list, d, __ATOMIC_RELEASE);
 	return d;
 }
 
