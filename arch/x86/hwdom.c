@@ -271,7 +271,8 @@ static void add_vcpus(struct domain *d)
 	for (unsigned i = 0; i < count; i++) {
 		unsigned cpu = i == 0 ? options.dom0_cpu : i <= options.dom0_cpu ? i - 1 : i;
 
-		must(domain_add_vcpu(d, pcpus[cpu]->apic_id, cpu, false), "no memory for a vCPU");
+		must(domain_add_vcpu(d, pcpus[cpu]->apic_id, cpu, d->xen_abi),
+		     "no memory for a vCPU");
 	}
 }
 
@@ -283,6 +284,7 @@ struct domain *hwdom_build(const struct boot_info *info, const struct acpi_host 
 	if (!d) {
 		refuse("the hardware domain cannot be built: no memory");
 	}
+	d->xen_abi = options.abi == ABI_XEN;
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
 	add_vcpus(d);
