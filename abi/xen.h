@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Xen's public headers (MIT) with the parts for tools, the newest interface of
- * those installed. Include this before any other <xen/...> header.
+ * Xen's public headers (MIT; package libxen-dev), in their newest form: the
+ * build defines __XEN_TOOLS__. What they lack stands in this folder.
  */
 #ifndef TAPROOT_ABI_XEN_H
 #define TAPROOT_ABI_XEN_H
-
-#ifndef __XEN_TOOLS__
-#define __XEN_TOOLS__ 1
-#endif
 
 #include <stdint.h>
 #include <xen/xen.h>

@@ -158,6 +158,11 @@ void arch_domain_end(struct domain *d, unsigned reason)
 	}
 }
 
+uint64_t arch_tsc_offset(const struct vcpu *v)
+{
+	return v->arch->tsc_offset;
+}
+
 void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)
 {
 	for (uint32_t i = 0; i < count; i++) {

@@ -14,7 +14,19 @@
 #include "x86.h"
 
 /* Hardware's register numbers (APMv3 table 1-10), the index into gpr[]. */
-enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
+enum {
+	REG_RAX,
+	REG_RCX,
+	REG_RDX,
+	REG_RBX,
+	REG_RSP,
+	REG_RBP,
+	REG_RSI,
+	REG_RDI,
+	REG_R8,
+	REG_R9,
+	REG_R10
+};
 
 #define HVM_MTRR_COUNT 96
 
@@ -29,6 +41,7 @@ enum hvm_cause {
 	CAUSE_MSR,
 	CAUSE_MMIO,
 	CAUSE_EXCEPTION,
+	CAUSE_HYPERCALL,
 	CAUSE_OTHER,
 	CAUSE_COUNT
 };
@@ -117,6 +130,8 @@ struct hvm_ops {
 	void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
 	/* RFLAGS.IF: the vCPU takes interrupts at all. */
 	bool (*interrupts_enabled)(const struct vcpu *v);
+	/* CR4.SMAP is on and RFLAGS.AC clear: the kernel may not touch user memory now. */
+	bool (*smap_denies)(const struct vcpu *v);
 	/* A port exits (true) or goes to the machine. */
 	void (*port_trap)(struct domain *d, uint16_t port, bool trap);
 	/* The vCPU's state for the crash report and the key handler. */
@@ -152,6 +167,17 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 /* MSRs that the guest reads and writes without an exit. */
 bool hvm_msr_direct(uint32_t msr);
 void hvm_msr_init(struct vcpu *v);
+
+/*
+ * xen_abi.c: carry out the hypercall that the registers describe; the caller ran at level `cpl`,
+ * in 64-bit code or not. False: it is not finished, the instruction is to be executed again.
+ */
+bool hvm_hypercall(struct vcpu *v, unsigned cpl, bool code64);
+/* Leaves from 0x40000000 on, of a domain with the Xen ABI (Xen ABI arch-x86/cpuid.h). */
+void hvm_xen_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
+/* A write of the MSR that fills a hypercall page; false: #GP. */
+#define MSR_HYPERCALL_PAGE 0x40000000u
+bool hvm_hypercall_page(struct domain *d, uint64_t value);
 
 /* What touched memory that the nested tables do not map. */
 enum hvm_access {

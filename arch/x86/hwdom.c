@@ -265,9 +265,11 @@ struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *a
 	if (!d) {
 		refuse("the hardware domain cannot be built: no memory");
 	}
+	d->xen_abi = options.abi == ABI_XEN;
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
-	must(domain_add_vcpu(d, pcpus[options.dom0_cpu]->apic_id, options.dom0_cpu, false),
+	must(domain_add_vcpu(d, pcpus[options.dom0_cpu]->apic_id, options.dom0_cpu,
+			     d->xen_abi),
 	     "no memory for a vCPU");
 	load_kernel(d, info, acpi, &start);
 	map_memory(d);

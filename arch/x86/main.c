@@ -8,13 +8,13 @@
 #include <taproot/log.h>
 #include <taproot/option.h>
 #include <taproot/record.h>
+#include <taproot/version.h>
 #include "cpu.h"
 #include "hvm.h"
 #include "hwdom.h"
 #include "iommu_x86.h"
 #include "main.h"
 
-#define TAPROOT_VERSION "0.1"
 
 static struct acpi_host acpi;
 

@@ -256,6 +256,13 @@ static bool interrupts_enabled(const struct vcpu *v)
 	return svm_of(v)->vmcb->rflags & RFLAGS_IF;
 }
 
+static bool smap_denies(const struct vcpu *v)
+{
+	const struct vmcb *b = svm_of(v)->vmcb;
+
+	return (b->cr4 & CR4_SMAP) && !(b->rflags & RFLAGS_AC);
+}
+
 static void set_pat(struct vcpu *v, uint64_t value)
 {
 	svm_of(v)->vmcb->g_pat = value;
@@ -301,6 +308,7 @@ const struct hvm_ops svm_ops = {
 	.efer = get_efer,
 	.set_efer = set_efer,
 	.interrupts_enabled = interrupts_enabled,
+	.smap_denies = smap_denies,
 	.set_pat = set_pat,
 	.set_tsc_offset = set_tsc_offset,
 	.port_trap = port_trap,

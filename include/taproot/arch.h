@@ -31,6 +31,10 @@ unsigned arch_cpu_count(void);
 /* Ticks of the machine's time stamp counter, the same on all processors, and ticks per second. */
 uint64_t arch_time(void);
 uint64_t arch_time_hz(void);
+/* Does that counter run at one rate whatever the processors do (invariant TSC)? */
+bool arch_time_stable(void);
+/* Seconds since 1970, UTC, by the machine's clock; 0: it has none that works. For boot only. */
+uint64_t arch_wallclock(void);
 /* One-shot timer interrupt of this processor at `deadline` ticks (UINT64_MAX: none). It calls timer_run(). */
 void arch_timer_arm(uint64_t deadline);
 

@@ -48,6 +48,7 @@ struct vcpu {
 
 struct domain {
 	uint16_t id;
+	struct domain *next;    /* of domain_list */
 	bool hardware;          /* the hardware domain: unclaimed ports and config space are the machine's */
 	struct lock pci_lock;   /* config space state: writes, and reads of trapped registers */
 	struct lock mem_lock;   /* memmap changes and nested tables */
@@ -63,6 +64,7 @@ struct domain {
 	bool xen_abi;           /* Xen CPUID leaves and hypercalls are there */
 	struct event_domain *event;
 	uint64_t param[64];     /* HVM_PARAM_*, as the guest reads them */
+	uint64_t vm_assist;     /* bit n: VMASST_TYPE_ n is on; atomics */
 	bool refill; /* something set aside for trap paths was used: fill it up at the next entry */
 	uint32_t end; /* enum domain_end, written once */
 	struct domain_arch *arch;
@@ -70,6 +72,11 @@ struct domain {
 
 /* The hardware domain. */
 extern struct domain *hardware_domain;
+/* All domains; they are created at boot, and none goes away. */
+extern struct domain *domain_list;
+
+/* The domain with this id; NULL: there is none. */
+struct domain *domain_find(uint16_t id);
 
 /* An empty domain with room for `ranges` memmap ranges. NULL: out of memory. */
 struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit, unsigned ranges);

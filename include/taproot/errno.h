@@ -64,6 +64,12 @@
 #ifndef ENOSYS
 #define ENOSYS 38
 #endif
+#ifndef ENODATA
+#define ENODATA 61
+#endif
+#ifndef ETIME
+#define ETIME 62
+#endif
 #ifndef EOVERFLOW
 #define EOVERFLOW 75
 #endif
