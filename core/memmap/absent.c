@@ -24,6 +24,8 @@
 #define PART_WORDS   (unsigned)(PART_SIZE / WORD_SIZE)
 #define FANOUT       512u
 #define PARTS_SIZE   (FANOUT * PART_SIZE)
+/* Pages of the hypervisor that are not taken for this. */
+#define POOL_KEEP 32u
 
 struct absent_part {
 	uint64_t word[PART_WORDS];
@@ -78,6 +80,9 @@ static int part_make(struct memmap *m, uint64_t a)
 	if (a / PARTS_SIZE >= FANOUT) {
 		return -ENOSPC;
 	}
+	if (page_free_count() < POOL_KEEP) {
+		return -ENOMEM;
+	}
 	if (!root) {
 		root = page_alloc();
 		if (!root) {
@@ -93,20 +98,18 @@ static int part_make(struct memmap *m, uint64_t a)
 		}
 		__atomic_store_n(&root->parts[a / PARTS_SIZE], parts, __ATOMIC_RELEASE);
 	}
-	if (!parts->part[a / PART_SIZE % FANOUT]) {
-		part = heap_alloc(sizeof(*part));
-		if (!part) {
-			return -ENOMEM;
-		}
-		__atomic_store_n(&parts->part[a / PART_SIZE % FANOUT], part, __ATOMIC_RELEASE);
+	part = heap_alloc(sizeof(*part));
+	if (!part) {
+		return -ENOMEM;
 	}
+	__atomic_store_n(&parts->part[a / PART_SIZE % FANOUT], part, __ATOMIC_RELEASE);
 	return 0;
 }
 
 int memmap_absent_prepare(struct memmap *m, gpa_t a, uint64_t size)
 {
 	for (uint64_t at = ALIGN_DOWN(a.v, PART_SIZE); at < a.v + size; at += PART_SIZE) {
-		int rc = part_make(m, at);
+		int rc = part_find(m, at) ? 0 : part_make(m, at);
 
 		if (rc) {
 			return rc;
