@@ -96,6 +96,32 @@ unsigned hvm_shootdown(struct domain *d)
 	return kicked;
 }
 
+/* What a hypercall may not take for tables: trap paths, other hypercalls, what starts later. */
+#define POOL_KEEP 96
+
+int arch_memmap_prepare(struct domain *d, unsigned pages)
+{
+	int rc = iommu_prepare(d, pages);
+
+	lock_acquire(&d->mem_lock);
+	if (rc == 0) {
+		rc = nested_refill(&d->arch->npt, HVM_RESERVE_PAGES + pages);
+	}
+	lock_release(&d->mem_lock);
+	if (rc || page_free_count() < POOL_KEEP) {
+		arch_memmap_settle(d);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void arch_memmap_settle(struct domain *d)
+{
+	lock_acquire(&d->mem_lock);
+	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES);
+	lock_release(&d->mem_lock);
+	iommu_settle(d);
+}
 
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
 {

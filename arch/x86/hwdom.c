@@ -39,7 +39,6 @@
 #define MPS_LEVEL      3
 
 static struct frame_extent extents[FRAME_EXTENTS];
-static struct frames frames;
 
 static void must(int rc, const char *what)
 {
@@ -100,9 +99,10 @@ static void deny(struct domain *d, hpa_t start, uint64_t size)
 static void build_memory(struct domain *d, const struct boot_info *info,
 			 const struct acpi_host *acpi)
 {
-	frames_init(&frames, extents, FRAME_EXTENTS);
+	frames_init(&machine_frames, extents, FRAME_EXTENTS);
 	must(hwdom_build_memmap(d, info->map, info->map_count, hpa(info->area_start),
-				hpa(info->area_start + info->area_size), options.dom0_mem, &frames),
+				hpa(info->area_start + info->area_size), options.dom0_mem,
+				&machine_frames),
 	     "its memory map");
 	open_tables(d, acpi);
 	iommu_reserve_regions(d);

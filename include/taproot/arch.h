@@ -110,6 +110,13 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 /* The memmap of `d` changed: bring nested tables (and what else follows it) up to date. Cannot fail. */
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
 /*
+ * Set aside tables for a change that the domain's memmap asks for beyond what trap
+ * paths have; no lock is held. -ENOMEM: the page pool is needed otherwise.
+ */
+int arch_memmap_prepare(struct domain *d, unsigned pages) MUST_CHECK;
+/* The change is done: what is set aside beyond the trap paths' needs goes back to the pool. */
+void arch_memmap_settle(struct domain *d);
+/*
  * Copies between our memory and a vCPU's, by the vCPU's linear addresses and page
  * tables now; the vCPU runs on this processor. Only RAM of its domain is
  * touched. -EFAULT: some of it is not there (part may have been copied), or,
