@@ -11,6 +11,7 @@
 #include <taproot/timer.h>
 
 #include "host.h"
+#include "host_guest.h"
 
 #define CONSOLE_SIZE 65536u
 #define HEAP_SIZE    (64 * MIB)
@@ -50,8 +51,10 @@ void host_reset(void)
 	}
 	host_irq_reset();
 	host_ports_reset();
+	host_guest_reset();
 	heap_init(heap_area, sizeof(heap_area));
 	hardware_domain = NULL;
+	domain_list = NULL;
 }
 
 void arch_console_write(const char *s, size_t len)

@@ -24,6 +24,7 @@
 #define PAT_RESET 0x0007040600070406ull
 
 #define RFLAGS_IF (1u << 9)
+#define RFLAGS_AC (1u << 18)
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
