@@ -61,6 +61,8 @@ def start(run, args, bare):
 	"""What loads the hypervisor, or the bare kernel: QEMU itself or GRUB."""
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
+	if test.get("needs") == "tools":
+		options += " abi_version=" + machine.tools_version()
 	series = test.get("kernel")
 	modules = machine.default_modules(args, series)
 	if "modules" in test:
