@@ -35,6 +35,8 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *v)
 
 /* svm_exit.c: hvm_ops.run. */
 NORETURN void svm_run(struct vcpu *v);
+/* svm_inject.c: an instruction was carried out for a guest that single-steps: its trap. */
+void svm_single_step(struct vcpu *v, struct vmcb *b);
 /* svm_inject.c: choose the event for this entry; EVENTINJ is clear and no window open. */
 void svm_choose_event(struct vcpu *v);
 

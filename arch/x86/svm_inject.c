@@ -115,6 +115,13 @@ void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 	*e = (struct hvm_exception){true, has_error, (uint8_t)vector, error};
 }
 
+/* #DB is a trap behind the instruction, and says so in DR6.BS (APMv2 13.1.3, 13.1.1.3). */
+COLD void svm_single_step(struct vcpu *v, struct vmcb *b)
+{
+	b->dr6 |= DR6_BS;
+	v->arch->exception = (struct hvm_exception){true, false, EXC_DB, 0};
+}
+
 void hvm_skip(struct vcpu *v, unsigned length)
 {
 	struct vmcb *b = svm_of(v)->vmcb;
@@ -124,4 +131,7 @@ void hvm_skip(struct vcpu *v, unsigned length)
 		v->arch->rip &= 0xffffffffu;
 	}
 	b->int_state &= ~1ull;
+	if (__builtin_expect(b->rflags & RFLAGS_TF, 0)) {
+		svm_single_step(v, b);
+	}
 }
