@@ -110,7 +110,7 @@ $B/guests/%.elf: guests/%/main.c $(wildcard guests/common/*)
 	$(SAY) GUEST $@
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-		-Wl,-T,guests/common/guest.lds -o $@ guests/common/start.S guests/common/guest.c $<
+		-Wl,-T,guests/common/guest.lds -o $@ $(wildcard guests/common/*.S guests/common/*.c) $<
 
 # ---- hosted library, tests ---------------------------------------------------
 

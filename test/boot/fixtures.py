@@ -75,6 +75,10 @@ def acpi_table():
 	return [("/boot/tapt.aml", path)]
 
 
+def guest(name, args):
+	return [(machine.BUILD / "guests" / (name + ".elf"), args)]
+
+
 def no_modules():
 	return []
 
