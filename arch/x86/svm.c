@@ -168,6 +168,11 @@ static void init_state(struct vmcb *b, const struct hvm_start *start)
 	b->g_pat = 0x0007040600070406ull;
 }
 
+static void nothing(struct timer *t)
+{
+	(void)t;
+}
+
 static int vcpu_init(struct vcpu *v, const struct hvm_start *start)
 {
 	struct svm_vcpu *s = heap_alloc(sizeof(*s));
@@ -175,6 +180,7 @@ static int vcpu_init(struct vcpu *v, const struct hvm_start *start)
 	if (!s || !(s->vmcb = page_alloc())) {
 		return -ENOMEM;
 	}
+	timer_init(&s->nmi_timer, nothing);
 	s->vmcb_hpa = arch_va_to_hpa(s->vmcb);
 	v->arch->vendor = s;
 	v->arch->gpr[REG_RBX] = start->start_info;

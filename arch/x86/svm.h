@@ -15,6 +15,7 @@ struct svm_vcpu {
 	struct vmcb *vmcb;
 	hpa_t vmcb_hpa;
 	struct asid asid;
+	struct timer nmi_timer; /* its interrupt ends a run, that is all */
 	uint64_t reinject; /* EXITINTINFO of an event that the exit interrupted */
 };
 

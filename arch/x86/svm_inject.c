@@ -26,10 +26,13 @@ static uint64_t exception_event(struct hvm_exception *e)
 	return event;
 }
 
+/* Time for an IRET to run when an NMI waits for it. */
+#define IRET_NS 20000u
+
 /*
  * NMIs stay masked until the IRET has run, which its intercept comes before: the
- * vCPU is past it when RIP is elsewhere. Until then a pending NMI waits for
- * the next exit, whatever that is (APMv2 15.20).
+ * vCPU is past it when RIP is elsewhere (APMv2 15.20). An NMI that waits for
+ * that gets an exit soon, by a timer.
  */
 static bool nmi_masked(struct vcpu *v)
 {
@@ -44,7 +47,13 @@ static bool nmi_masked(struct vcpu *v)
 
 static void inject_nmi(struct vcpu *v, struct vmcb *b)
 {
-	if (nmi_masked(v) || (b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
+	if (nmi_masked(v)) {
+		if (v->arch->nmi_iret && __atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED)) {
+			timer_set(&svm_of(v)->nmi_timer, arch_time() + timer_ns_to_ticks(IRET_NS));
+		}
+		return;
+	}
+	if ((b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
 		return;
 	}
 	v->arch->nmi_masked = true;
