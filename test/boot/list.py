@@ -293,6 +293,8 @@ TESTS = [
 
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
+	guest("exceptions"),
+	guest("mmio"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
