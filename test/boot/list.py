@@ -295,6 +295,8 @@ TESTS = [
 	guest("cpuid-msr"),
 	guest("exceptions"),
 	guest("mmio"),
+	guest("fpu"),
+	guest("debug", args="tcg watch=@hvm_cpuid"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
