@@ -67,7 +67,7 @@ void *arch_guest_ram(struct domain *d, gpa_t a)
 	const struct mem_range *r = memmap_find(&d->memmap, a);
 	struct guest *g = guest_of(d);
 
-	if (!r || r->type != MEM_RAM) {
+	if (!r || r->type != MEM_RAM || memmap_is_absent(&d->memmap, a)) {
 		return NULL;
 	}
 	for (unsigned i = 0; i < g->ram_count; i++) {

@@ -14,6 +14,9 @@ void *hvm_guest_ram(struct domain *d, gpa_t a)
 	struct domain_arch *x = d->arch;
 	const struct mem_range *r;
 
+	if (d->memmap.absent_pages && memmap_is_absent(&d->memmap, a)) {
+		return NULL;
+	}
 	/* Identity (hardware domain): the frame of a guest address is the address. */
 	if (a.v - x->ram.start < x->ram.end - x->ram.start &&
 	    x->ram.generation == d->memmap.generation) {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dispatch of hypercalls (Xen public headers xen.h): from number to handler,
+ * and the one place that says who may do what to whom.
+ *
+ * Deliberately not supported: the calls of PV guests (page tables, descriptor
+ * tables, traps), multicall, the compat forms of 2005 to 2007, 32-bit
+ * callers. All of them are -ENOSYS, as every unknown number.
+ */
+#include <taproot/errno.h>
+#include <taproot/hypercall.h>
+#include <xen/xen.h>
+
+static hypercall_fn *const table[] = {
+	[__HYPERVISOR_xen_version] = hypercall_xen_version,
+};
+
+int64_t hypercall_run(struct hypercall *h)
+{
+	if (h->op < ARRAY_SIZE(table) && table[h->op]) {
+		return table[h->op](h);
+	}
+	return -ENOSYS;
+}
+
+int hypercall_target(const struct vcpu *caller, uint16_t id, enum hypercall_right right,
+		     struct domain **out)
+{
+	struct domain *d = id == DOMID_SELF ? caller->domain : domain_find(id);
+
+	if (!d) {
+		return -ESRCH;
+	}
+	if (!caller->domain->hardware && (d != caller->domain || right == RIGHT_MACHINE)) {
+		return -EPERM;
+	}
+	*out = d;
+	return 0;
+}
+
+int hypercall_machine(const struct vcpu *caller)
+{
+	return caller->domain->hardware ? 0 : -EPERM;
+}
