@@ -10,10 +10,10 @@
 #ifndef TAPROOT_CORE_EVENT_INTERNAL_H
 #define TAPROOT_CORE_EVENT_INTERNAL_H
 
+#include <abi/xen.h>
 #include <taproot/domain.h>
 #include <xen/event_channel.h>
 #include <xen/vcpu.h>
-#include <xen/xen.h>
 
 #define PORTS_PER_PAGE (PAGE_SIZE / sizeof(uint64_t))
 #define PORT_PAGES     (EVENT_PORTS / PORTS_PER_PAGE)

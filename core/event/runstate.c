@@ -48,21 +48,19 @@ static void copy_phys(struct vcpu_runstate_info *to, const struct vcpu_runstate_
 	__atomic_store_n(&to->state_entry_time, r->state_entry_time, __ATOMIC_RELEASE);
 }
 
-/* An area that is not mapped now is the guest's business. */
-static void copy_linear(struct vcpu *by, uint64_t to, struct vcpu_runstate_info *r, bool flag)
+/* False: the area is not mapped now, which is the guest's business. */
+static bool copy_linear(struct vcpu *by, uint64_t to, struct vcpu_runstate_info *r, bool flag)
 {
 	uint64_t entry = r->state_entry_time;
 	uint64_t at = to + offsetof(struct vcpu_runstate_info, state_entry_time);
 
-	if (flag) {
-		r->state_entry_time |= XEN_RUNSTATE_UPDATE;
-		if (arch_copy_to_guest(by, at, &r->state_entry_time, sizeof(entry))) {
-			return;
-		}
+	if (!flag) {
+		return arch_copy_to_guest(by, to, r, sizeof(*r)) == 0;
 	}
-	if (arch_copy_to_guest(by, to, r, sizeof(*r)) == 0 && flag) {
-		(void)arch_copy_to_guest(by, at, &entry, sizeof(entry));
-	}
+	r->state_entry_time |= XEN_RUNSTATE_UPDATE;
+	return arch_copy_to_guest(by, at, &r->state_entry_time, sizeof(entry)) == 0 &&
+	       arch_copy_to_guest(by, to, r, sizeof(*r)) == 0 &&
+	       arch_copy_to_guest(by, at, &entry, sizeof(entry)) == 0;
 }
 
 /* `by`: the vCPU that runs here. vtime.lock held. */
@@ -77,7 +75,7 @@ static void publish(struct vcpu *v, struct vcpu *by)
 		copy_phys(v->time.runstate_page, &r);
 	}
 	if (v->time.runstate_area && by) {
-		copy_linear(by, v->time.runstate_area, &r,
+		(void)copy_linear(by, v->time.runstate_area, &r,
 			    assist >> VMASST_TYPE_runstate_update_flag & 1);
 	}
 }

@@ -78,7 +78,7 @@ static int64_t op_poll(struct hypercall *h)
 	if (a.nr_ports > EVENT_POLL_MAX) {
 		return -EINVAL;
 	}
-	if (copy_from_guest(h, port, (uint64_t)(uintptr_t)a.ports.p,
+	if (copy_from_guest(h, port, HANDLE(a.ports),
 			    a.nr_ports * sizeof(port[0]))) {
 		return -EFAULT;
 	}

@@ -205,7 +205,6 @@ void event_reset(struct domain *d)
 		return;
 	}
 	(void)event_close_all(d, EVENT_PORTS);
-	(void)event_set_callback(d, 0);
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		vtime_reset(d->vcpu[i]);
 	}
@@ -216,7 +215,9 @@ void event_reset(struct domain *d)
 
 		ev->info_gpa = GPA_NONE;
 		__atomic_store_n(&ev->upcall_vector, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&ev->callback_vector, 0, __ATOMIC_SEQ_CST);
 	}
+	e->callback_vector = 0;
 	shared_move(d, e->own, GPA_NONE);
 	memset(e->own->evtchn_pending, 0, sizeof(e->own->evtchn_pending));
 	memset(e->own->evtchn_mask, 0, sizeof(e->own->evtchn_mask));

@@ -5,6 +5,7 @@
  *
  * Deliberately not supported: vCPUs of other domains (that is domctl).
  */
+#include <abi/vcpu.h>
 #include <taproot/arch.h>
 #include <taproot/errno.h>
 #include <taproot/event.h>
@@ -12,7 +13,6 @@
 #include <taproot/vtime.h>
 #include <xen/hvm/hvm_vcpu.h>
 
-#include "../../abi/xen_vcpu.h"
 #include "event_internal.h"
 
 #define PERIOD_MIN_NS 1000000ull

@@ -91,18 +91,18 @@ static void time_write(struct vcpu_time_info *to, const struct vcpu_time_info *t
 	__atomic_store_n(&to->version, t->version, __ATOMIC_RELEASE);
 }
 
-/* The copy at the linear address, by the page tables of `by`, which runs here. */
-static void time_copy(struct vcpu *v, struct vcpu *by, const struct vcpu_time_info *t)
+/*
+ * The copy at the linear address, by the page tables of `by`, which runs here.
+ * False: it is not mapped now, which is the guest's business.
+ */
+static bool time_copy(struct vcpu *by, uint64_t to, const struct vcpu_time_info *t)
 {
 	uint32_t version = t->version - 1;
-	uint64_t to = v->time.time_area;
 
-	/* An area that is not mapped now is the guest's business. */
-	if (to && arch_copy_to_guest(by, to, &version, sizeof(version)) == 0 &&
-	    arch_copy_to_guest(by, to + sizeof(version), (const char *)t + sizeof(version),
-			       sizeof(*t) - sizeof(version)) == 0) {
-		(void)arch_copy_to_guest(by, to, &t->version, sizeof(t->version));
-	}
+	return arch_copy_to_guest(by, to, &version, sizeof(version)) == 0 &&
+	       arch_copy_to_guest(by, to + sizeof(version), (const char *)t + sizeof(version),
+				  sizeof(*t) - sizeof(version)) == 0 &&
+	       arch_copy_to_guest(by, to, &t->version, sizeof(t->version)) == 0;
 }
 
 /* Write the time wherever the guest has it. `by`: the vCPU that runs here. vtime.lock held. */
@@ -122,8 +122,8 @@ static void time_publish(struct vcpu *v, struct vcpu *by)
 	if (v->time.time_page) {
 		time_write(v->time.time_page, &t);
 	}
-	if (by) {
-		time_copy(v, by, &t);
+	if (by && v->time.time_area) {
+		(void)time_copy(by, v->time.time_area, &t);
 	}
 }
 

@@ -12,7 +12,10 @@
 #include <xen/xen.h>
 
 static hypercall_fn *const table[] = {
+	[__HYPERVISOR_set_timer_op] = hypercall_set_timer_op,
 	[__HYPERVISOR_xen_version] = hypercall_xen_version,
+	[__HYPERVISOR_vcpu_op] = hypercall_vcpu_op,
+	[__HYPERVISOR_event_channel_op] = hypercall_event_channel_op,
 };
 
 int64_t hypercall_run(struct hypercall *h)

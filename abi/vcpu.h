@@ -5,9 +5,10 @@
  * vcpu_register_runstate_memory_area or struct vcpu_register_time_memory_area
  * with a guest physical address, in one page and aligned to 8; all ones takes the area away.
  */
-#ifndef ABI_XEN_VCPU_H
-#define ABI_XEN_VCPU_H
+#ifndef TAPROOT_ABI_VCPU_H
+#define TAPROOT_ABI_VCPU_H
 
+#include <abi/xen.h>
 #include <xen/vcpu.h>
 
 #ifndef VCPUOP_register_runstate_phys_area
