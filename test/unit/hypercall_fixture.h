@@ -1,78 +1,72 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Common to the tests of hypercalls: a hardware domain and a second one, each
- * with a vCPU and 4 MiB of RAM, arguments in it, calls as the guest makes them.
+ * Common to the tests of hypercalls: the hardware domain and another one, each
+ * with RAM of its own at the same addresses and two vCPUs, and the Xen ABI on.
  * Included after cmocka.h by one test program each.
  */
 #ifndef TAPROOT_TEST_HYPERCALL_FIXTURE_H
 #define TAPROOT_TEST_HYPERCALL_FIXTURE_H
 
 #include <string.h>
-
-#include <abi/xen.h>
 #include <taproot/hypercall.h>
 
 #include "host_guest.h"
 #include "mem_fixture.h"
 
-#define GUEST_RAM (4 * MIB)
-/* Where arguments lie, and lists that they name. */
-#define ARG  0x10000ull
-#define LIST 0x20000ull
+#define CALL_RAM      0x100000ull
+#define CALL_RAM_SIZE 0x40000ull
+/* Where call_put() and the tests place arguments. */
+#define CALL_ARG (CALL_RAM + 0x1000)
 
-static uint8_t ram0[GUEST_RAM] __attribute__((aligned(4096)));
-static uint8_t ram1[GUEST_RAM] __attribute__((aligned(4096)));
-static struct vcpu *v0, *v1;
-/* Rounds that the last call took. */
-static unsigned rounds;
+static _Alignas(4096) uint8_t call_ram[2][CALL_RAM_SIZE];
 
-static inline int fixture_guests(void **state)
+static inline int call_domain(struct domain *d, uint8_t *ram)
 {
-	memset(ram0, 0, sizeof(ram0));
-	memset(ram1, 0, sizeof(ram1));
-	if (fixture_domains(state) || domain_add_vcpu(dom0, 0, 0, false) ||
-	    domain_add_vcpu(domu, 0, 0, false) || event_domain_init(dom0) ||
-	    event_domain_init(domu) || !host_guest_add_ram(dom0, 0, ram0, sizeof(ram0)) ||
-	    !host_guest_add_ram(domu, 0, ram1, sizeof(ram1))) {
+	d->xen_abi = true;
+	if (domain_add_vcpu(d, 0, 0, true) || domain_add_vcpu(d, 1, 1, true) ||
+	    !host_guest_add_ram(d, CALL_RAM, ram, CALL_RAM_SIZE)) {
 		return -1;
 	}
-	v0 = dom0->vcpu[0];
-	v1 = domu->vcpu[0];
-	event_vcpu_init(v0);
-	event_vcpu_init(v1);
-	dom0->xen_abi = true;
-	domu->xen_abi = true;
 	return 0;
 }
 
-static inline uint8_t *ram_of(const struct vcpu *v)
+static inline int fixture_hypercalls(void **state)
 {
-	return v == v0 ? ram0 : ram1;
+	int rc = fixture_domains(state);
+
+	host_cpu_set_count(2);
+	memset(call_ram, 0, sizeof(call_ram));
+	return rc || call_domain(dom0, call_ram[0]) || call_domain(domu, call_ram[1]) ? -1 : 0;
 }
 
-static inline void put(const struct vcpu *v, uint64_t at, const void *from, size_t len)
+/* A hypercall by the first vCPU of `d`; the result, when it does not want to be called again. */
+static inline int64_t call(struct domain *d, uint64_t op, uint64_t a0, uint64_t a1, uint64_t a2)
 {
-	memcpy(ram_of(v) + at, from, len);
-}
-
-static inline void get(const struct vcpu *v, uint64_t at, void *to, size_t len)
-{
-	memcpy(to, ram_of(v) + at, len);
-}
-
-/* Call `fn` until it is finished. */
-static inline int64_t run(struct vcpu *v, hypercall_fn *fn, uint64_t arg0, uint64_t arg1)
-{
-	struct hypercall h = {.v = v, .arg = {arg0, arg1}};
+	struct hypercall h = {.v = d->vcpu[0], .op = op, .arg = {a0, a1, a2}};
 	int64_t rc;
 
-	rounds = 0;
 	do {
 		h.again = false;
-		rc = fn(&h);
-		rounds++;
+		rc = hypercall_run(&h);
 	} while (h.again);
 	return rc;
+}
+
+static inline uint8_t *call_at(struct domain *d, uint64_t linear)
+{
+	return arch_guest_ram(d, gpa(linear));
+}
+
+/* Place an argument in the caller's memory; its address. */
+static inline uint64_t call_put(struct domain *d, const void *arg, size_t size)
+{
+	memcpy(call_at(d, CALL_ARG), arg, size);
+	return CALL_ARG;
+}
+
+static inline void call_get(struct domain *d, void *arg, size_t size)
+{
+	memcpy(arg, call_at(d, CALL_ARG), size);
 }
 
 #endif
