@@ -171,6 +171,11 @@ void arch_domain_end(struct domain *d, unsigned reason)
 	}
 }
 
+void arch_domain_flush(struct domain *d)
+{
+	(void)hvm_shootdown(d);
+}
+
 uint64_t arch_tsc_offset(const struct vcpu *v)
 {
 	return v->arch->tsc_offset;
