@@ -20,13 +20,15 @@ SAY = $(if $(V),@true,@printf '  %-7s %s\n')
 
 WARN := -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wundef -Wpointer-arith -Wcast-qual
+# The newest form of Xen's public headers, sysctl.h and domctl.h among them.
+XEN_ABI := -D__XEN_TOOLS__
 IMAGE_CFLAGS := $(WARN) -Wframe-larger-than=1024 -O2 -g -ffreestanding -m64 -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -mno-mmx -mno-sse -fno-pic -fno-pie -fno-stack-protector \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-ffunction-sections -fdata-sections -Iinclude -Iarch/x86 -MMD -MP
-HOST_CFLAGS := $(WARN) -O1 -g -fno-omit-frame-pointer -Iinclude -Iarch/x86 -Iarch/host -Itest/unit -MMD -MP
+	-ffunction-sections -fdata-sections $(XEN_ABI) -Iinclude -I. -Iarch/x86 -MMD -MP
+HOST_CFLAGS := $(WARN) -O1 -g -fno-omit-frame-pointer $(XEN_ABI) -Iinclude -I. -Iarch/x86 -Iarch/host -Itest/unit -MMD -MP
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-TOOL_CFLAGS := $(WARN) -O2 -g -Iinclude -Iarch/host -MMD -MP
+TOOL_CFLAGS := $(WARN) -O2 -g $(XEN_ABI) -Iinclude -I. -Iarch/host -MMD -MP
 
 CORE_SRC := $(sort $(wildcard core/*/*.c))
 X86_SRC := $(sort $(wildcard arch/x86/*.c arch/x86/*.S))

@@ -12,6 +12,7 @@
 #include <taproot/arch.h>
 #include <taproot/irq.h>
 #include <taproot/types.h>
+#include <taproot/vcpu.h>
 
 #define HOST_CPUS_MAX    16
 #define HOST_DOMAINS_MAX 8
@@ -53,6 +54,9 @@ void host_cpu_set(unsigned cpu);
 /* Set the time without running timers. */
 void host_time_set(uint64_t ticks);
 void host_time_set_hz(uint64_t hz);
+void host_time_set_stable(bool stable);
+/* What the machine's clock says: seconds since 1970. */
+void host_wallclock_set(uint64_t seconds);
 /* Let time pass: every timer interrupt that falls due comes, on its processor. Returns how many. */
 unsigned host_time_advance(uint64_t ticks);
 /* What arch_timer_arm() was told last on a processor, UINT64_MAX: nothing. */
@@ -88,6 +92,15 @@ extern unsigned host_ioapic_torn_count;
 
 /* Kicks a vCPU has got. */
 unsigned host_kick_count(const struct vcpu *v);
+
+/* What became of a vCPU's registers. */
+struct host_vcpu_state {
+	unsigned resets;
+	int page; /* of the last start-up message since the reset; -1: none */
+	bool loaded;
+	struct vcpu_registers registers;
+};
+struct host_vcpu_state *host_vcpu_state(const struct vcpu *v);
 
 /* ---- ports ---- */
 

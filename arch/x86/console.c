@@ -71,7 +71,7 @@ static void key_statistics(void)
 {
 	static const char *const names[CAUSE_COUNT] = {"interrupt", "nmi",  "window", "cpuid",
 						       "hlt",       "port", "msr",    "mmio",
-						       "exception", "other"};
+						       "exception", "hypercall", "other"};
 
 	for (unsigned i = 0; i < hardware_domain->vcpu_count; i++) {
 		const struct vcpu *v = hardware_domain->vcpu[i];

@@ -5,6 +5,7 @@
  * touched, a page at a time.
  */
 #include <taproot/arch.h>
+#include <taproot/errno.h>
 #include <taproot/string.h>
 #include "hvm.h"
 
@@ -13,6 +14,9 @@ void *hvm_guest_ram(struct domain *d, gpa_t a)
 	struct domain_arch *x = d->arch;
 	const struct mem_range *r;
 
+	if (d->memmap.absent_pages && memmap_is_absent(&d->memmap, a)) {
+		return NULL;
+	}
 	/* Identity (hardware domain): the frame of a guest address is the address. */
 	if (a.v - x->ram.start < x->ram.end - x->ram.start &&
 	    x->ram.generation == d->memmap.generation) {
@@ -28,7 +32,7 @@ void *hvm_guest_ram(struct domain *d, gpa_t a)
 	return arch_hpa_to_va(hpa(a.v));
 }
 
-static const void *ram_of(void *ctx, gpa_t a)
+static void *ram_of(void *ctx, gpa_t a)
 {
 	return hvm_guest_ram(ctx, a);
 }
@@ -48,6 +52,69 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out)
 
 	hvm->paging(v, &s);
 	return walk_translate(&s, linear, ram_of, v->domain, &trail, out);
+}
+
+void *arch_guest_ram(struct domain *d, gpa_t a)
+{
+	return hvm_guest_ram(d, a);
+}
+
+/* ---- copies for hypercalls ---- */
+
+/*
+ * Host address of the guest's `linear` for an access of ours, and in `n` how much
+ * of `len` lies in that page. NULL: the guest could not do it itself.
+ */
+static uint8_t *linear_ram(struct vcpu *v, uint64_t linear, bool write, size_t len, size_t *n)
+{
+	struct walk_request req = {.write = write, .user_denied = hvm->smap_denies(v)};
+	struct walk_state s;
+	gpa_t a;
+
+	hvm->paging(v, &s);
+	if (!walk_access(&s, &req, linear, ram_of, v->domain, &a)) {
+		return NULL;
+	}
+	*n = MIN(len, (size_t)(PAGE_SIZE - (linear & (PAGE_SIZE - 1))));
+	return hvm_guest_ram(v->domain, a);
+}
+
+int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len)
+{
+	uint8_t *t = to;
+
+	while (len) {
+		size_t n;
+		const uint8_t *p = linear_ram(v, linear, false, len, &n);
+
+		if (!p) {
+			return -EFAULT;
+		}
+		memcpy(t, p, n);
+		t += n;
+		linear += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t len)
+{
+	const uint8_t *f = from;
+
+	while (len) {
+		size_t n;
+		uint8_t *p = linear_ram(v, linear, true, len, &n);
+
+		if (!p) {
+			return -EFAULT;
+		}
+		memcpy(p, f, n);
+		f += n;
+		linear += n;
+		len -= n;
+	}
+	return 0;
 }
 
 static inline bool same_paging(const struct walk_state *a, const struct walk_state *b)

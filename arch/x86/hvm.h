@@ -14,7 +14,19 @@
 #include "x86.h"
 
 /* Hardware's register numbers (APMv3 table 1-10), the index into gpr[]. */
-enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
+enum {
+	REG_RAX,
+	REG_RCX,
+	REG_RDX,
+	REG_RBX,
+	REG_RSP,
+	REG_RBP,
+	REG_RSI,
+	REG_RDI,
+	REG_R8,
+	REG_R9,
+	REG_R10
+};
 
 #define HVM_MTRR_COUNT 96
 
@@ -29,6 +41,7 @@ enum hvm_cause {
 	CAUSE_MSR,
 	CAUSE_MMIO,
 	CAUSE_EXCEPTION,
+	CAUSE_HYPERCALL,
 	CAUSE_OTHER,
 	CAUSE_COUNT
 };
@@ -103,6 +116,7 @@ struct hvm_ops {
 	const char *(*refusal)(void);
 	int (*cpu_enable)(void);
 	int (*domain_init)(struct domain *d);
+	/* `start` NULL: as after INIT. */
 	int (*vcpu_init)(struct vcpu *v, const struct hvm_start *start);
 	/* For ever: hvm_next(), enter the guest, irq_window(), carry out the exit. */
 	NORETURN void (*run)(struct vcpu *v);
@@ -115,8 +129,16 @@ struct hvm_ops {
 	bool (*set_efer)(struct vcpu *v, uint64_t value);
 	void (*set_pat)(struct vcpu *v, uint64_t value);
 	void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
+	/* vcpu.c's, the vendor's part: the state after INIT, real mode at page << 12, these registers. */
+	void (*reset)(struct vcpu *v);
+	void (*startup)(struct vcpu *v, unsigned page);
+	void (*load)(struct vcpu *v, const struct vcpu_registers *r);
+	/* EFER, LMA included, as a guest may have it. */
+	bool (*efer_valid)(uint64_t value);
 	/* RFLAGS.IF: the vCPU takes interrupts at all. */
 	bool (*interrupts_enabled)(const struct vcpu *v);
+	/* CR4.SMAP is on and RFLAGS.AC clear: the kernel may not touch user memory now. */
+	bool (*smap_denies)(const struct vcpu *v);
 	/* A port exits (true) or goes to the machine. */
 	void (*port_trap)(struct domain *d, uint16_t port, bool trap);
 	/* The vCPU's state for the crash report and the key handler. */
@@ -154,6 +176,17 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 bool hvm_msr_direct(uint32_t msr);
 void hvm_msr_init(struct vcpu *v);
 
+/*
+ * xen_abi.c: carry out the hypercall that the registers describe; the caller ran at level `cpl`,
+ * in 64-bit code or not. False: it is not finished, the instruction is to be executed again.
+ */
+bool hvm_hypercall(struct vcpu *v, unsigned cpl, bool code64);
+/* Leaves from 0x40000000 on, of a domain with the Xen ABI (Xen ABI arch-x86/cpuid.h). */
+void hvm_xen_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
+/* A write of the MSR that fills a hypercall page; false: #GP. */
+#define MSR_HYPERCALL_PAGE 0x40000000u
+bool hvm_hypercall_page(struct domain *d, uint64_t value);
+
 /* What touched memory that the nested tables do not map. */
 enum hvm_access {
 	ACCESS_DATA,     /* the instruction at RIP, for its operand */
@@ -184,7 +217,10 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
 
 /* hvm.c: a domain and its vCPUs on this architecture. -ENOMEM. */
 int hvm_domain_init(struct domain *d) MUST_CHECK;
+/* `start` NULL: it waits to be started. */
 int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start) MUST_CHECK;
+/* hvm.c: the state of every vCPU, for the log. They are out of the guest, or soon will be. */
+void hvm_log_vcpus(struct domain *d);
 /*
  * Every vCPU of the domain has forgotten its translations when this returns;
  * how many had to be brought out of the guest for it. A lock may be held.
@@ -214,7 +250,8 @@ static inline bool hvm_has_work(const struct vcpu *v)
 	const struct domain *d = v->domain;
 
 	return (__atomic_load_n(&d->end, __ATOMIC_RELAXED) | d->refill | v->arch->halted |
-		this_cpu()->nmi_pending | (uintptr_t)v->deferred) != 0;
+		__atomic_load_n(&v->life.state, __ATOMIC_RELAXED) | this_cpu()->nmi_pending |
+		(uintptr_t)v->deferred | (uintptr_t)v->wait) != 0;
 }
 
 /* The vCPU to enter now, with everything done that comes before. */

@@ -8,13 +8,13 @@
 #include <taproot/log.h>
 #include <taproot/option.h>
 #include <taproot/record.h>
+#include <taproot/version.h>
 #include "cpu.h"
 #include "hvm.h"
 #include "hwdom.h"
 #include "iommu_x86.h"
 #include "main.h"
 
-#define TAPROOT_VERSION "0.1"
 
 static struct acpi_host acpi;
 
@@ -104,5 +104,5 @@ void hypervisor_main(struct boot_info *info)
 		log_notice("dom0_cpu: there is no processor %u, using 0", options.dom0_cpu);
 		options.dom0_cpu = 0;
 	}
-	smp_run(options.dom0_cpu, hwdom_build(info, &acpi));
+	smp_run(hwdom_build(info, &acpi));
 }

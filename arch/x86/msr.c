@@ -163,6 +163,9 @@ bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_MCG_STATUS:
 		*value = 0;
 		return true;
+	case MSR_HYPERCALL_PAGE: /* write only */
+		*value = 0;
+		return v->domain->xen_abi;
 	case MSR_VM_CR: /* SVMDIS and LOCK: no SVM for guests */
 		*value = 0x18;
 		return true;
@@ -244,6 +247,7 @@ static void write_tsc(struct vcpu *v, uint64_t value)
 
 	v->arch->tsc_offset = value - arch_time();
 	hvm->set_tsc_offset(v, v->arch->tsc_offset);
+	vtime_update(v);
 	if (armed) {
 		(void)vlapic_msr_write(&v->lapic, MSR_TSC_DEADLINE, host_deadline(v, deadline));
 	}
@@ -271,6 +275,8 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 	case MSR_TSC:
 		write_tsc(v, value);
 		return true;
+	case MSR_HYPERCALL_PAGE:
+		return v->domain->xen_abi && hvm_hypercall_page(v->domain, value);
 	case MSR_XSS:
 	case MSR_MCG_STATUS:
 		return value == 0;

@@ -199,11 +199,30 @@ static void exit_ud(struct vcpu *v, struct vmcb *b)
 	hvm_inject(v, EXC_UD, false, 0);
 }
 
+/*
+ * VMMCALL (APMv3 VMMCALL). Its length is looked up first: the call may change the
+ * bytes. One that goes on later is executed again.
+ */
+static void exit_vmmcall(struct vcpu *v, struct vmcb *b)
+{
+	bool code64 = (b->efer & EFER_LMA) && (b->cs.attrib & SEG_ATTRIB_L);
+	unsigned length;
+
+	if (!v->domain->xen_abi) {
+		exit_ud(v, b);
+		return;
+	}
+	v->arch->exits[CAUSE_HYPERCALL]++;
+	length = instruction_length(v, b, 3);
+	if (hvm_hypercall(v, b->cpl, code64)) {
+		hvm_skip(v, length);
+	}
+}
+
 static void exit_shutdown(struct vcpu *v, struct vmcb *b)
 {
 	(void)b;
 	log_notice("d%u vcpu%u: triple fault", v->domain->id, v->id);
-	svm_ops.log_state(v);
 	arch_domain_end(v->domain, DOMAIN_CRASHED);
 }
 
@@ -215,7 +234,7 @@ static const exit_fn table[] = {
 	[VMEXIT_INVD] = exit_invd,     [VMEXIT_HLT] = exit_hlt,
 	[VMEXIT_INVLPGA] = exit_ud,    [VMEXIT_IOIO] = exit_io,
 	[VMEXIT_MSR] = exit_msr,       [VMEXIT_SHUTDOWN] = exit_shutdown,
-	[VMEXIT_VMRUN] = exit_ud,      [VMEXIT_VMMCALL] = exit_ud,
+	[VMEXIT_VMRUN] = exit_ud,      [VMEXIT_VMMCALL] = exit_vmmcall,
 	[VMEXIT_VMLOAD] = exit_ud,     [VMEXIT_VMSAVE] = exit_ud,
 	[VMEXIT_STGI] = exit_ud,       [VMEXIT_CLGI] = exit_ud,
 	[VMEXIT_SKINIT] = exit_ud,     [VMEXIT_MONITOR] = exit_ud,
@@ -240,7 +259,6 @@ static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 	if ((uint32_t)code == UINT32_MAX) {
 		log_notice("d%u vcpu%u: the processor refuses the guest's state", v->domain->id,
 			   v->id);
-		svm_ops.log_state(v);
 		arch_domain_end(v->domain, DOMAIN_CRASHED);
 		return;
 	}
@@ -286,11 +304,12 @@ static inline void prepare_events(struct vcpu *v, struct svm_vcpu *s, struct vmc
 
 	b->eventinj = 0;
 	if (b->icpt_misc1 & ICPT_VINTR) {
-		vintr &= ~(VINTR_IRQ | 0xfull << VINTR_PRIO_SHIFT);
+		vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | 0xfull << VINTR_PRIO_SHIFT);
 		b->icpt_misc1 &= ~ICPT_VINTR;
 	}
 	b->vintr = vintr | vlapic_tpr_class(&v->lapic);
-	if (__builtin_expect(s->reinject | v->arch->exception.valid | vlapic_events(&v->lapic),
+	if (__builtin_expect(s->reinject | v->arch->exception.valid | vlapic_events(&v->lapic) |
+				     v->event.callback_vector,
 			     0)) {
 		svm_choose_event(v);
 	}

@@ -25,6 +25,7 @@
 
 #define RFLAGS_TF (1u << 8)
 #define RFLAGS_IF (1u << 9)
+#define RFLAGS_AC (1u << 18)
 
 #define DR6_BS (1u << 14)
 

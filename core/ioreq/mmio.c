@@ -67,12 +67,14 @@ static bool trapped(const struct mem_range *r)
 }
 
 /* What kind of memory refuses the access altogether. */
-static bool refused(const struct domain *d, const struct mem_range *r)
+static bool refused(const struct domain *d, const struct mem_range *r, gpa_t a)
 {
 	if (!r) {
 		return true;
 	}
 	switch (r->type) {
+	case MEM_RAM:
+		return memmap_is_unmapped(&d->memmap, a);
 	case MEM_UNUSABLE:
 	case MEM_OURS:
 	case MEM_DENY:
@@ -125,8 +127,8 @@ static enum verdict classify(struct domain *d, gpa_t a, unsigned len)
 	if (trapped(first_range) || trapped(last_range)) {
 		return VERDICT_DONE;
 	}
-	bad = refused(d, first_range) ? first_range : last_range;
-	if (refused(d, first_range) || refused(d, last_range)) {
+	bad = refused(d, first_range, a) ? first_range : last_range;
+	if (refused(d, first_range, a) || refused(d, last_range, last)) {
 		log_guest("d%u: refused an access of %u bytes to %#lx (%s)", d->id, len, a.v,
 			  bad ? memmap_type_name(bad->type) : "beyond the address space");
 		return VERDICT_REJECT;

@@ -12,6 +12,7 @@
 struct irq_source;
 struct memmap_change;
 struct vcpu;
+struct vcpu_registers;
 
 /* ---- console and log ---- */
 
@@ -31,6 +32,10 @@ unsigned arch_cpu_count(void);
 /* Ticks of the machine's time stamp counter, the same on all processors, and ticks per second. */
 uint64_t arch_time(void);
 uint64_t arch_time_hz(void);
+/* Does that counter run at one rate whatever the processors do (invariant TSC)? */
+bool arch_time_stable(void);
+/* Seconds since 1970, UTC, by the machine's clock; 0: it has none that works. For boot only. */
+uint64_t arch_wallclock(void);
 /* One-shot timer interrupt of this processor at `deadline` ticks (UINT64_MAX: none). It calls timer_run(). */
 void arch_timer_arm(uint64_t deadline);
 
@@ -105,6 +110,13 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 /* The memmap of `d` changed: bring nested tables (and what else follows it) up to date. Cannot fail. */
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
 /*
+ * Set aside tables for a change that the domain's memmap asks for beyond what trap
+ * paths have; no lock is held. -ENOMEM: the page pool is needed otherwise.
+ */
+int arch_memmap_prepare(struct domain *d, unsigned pages) MUST_CHECK;
+/* The change is done: what is set aside beyond the trap paths' needs goes back to the pool. */
+void arch_memmap_settle(struct domain *d);
+/*
  * Copies between our memory and a vCPU's, by the vCPU's linear addresses and page
  * tables now; the vCPU runs on this processor. Only RAM of its domain is
  * touched. -EFAULT: some of it is not there (part may have been copied), or,
@@ -114,8 +126,17 @@ int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len) 
 int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t len) MUST_CHECK;
 /* The domain's RAM at `a`, to the end of its page; NULL: that is not its RAM now. */
 void *arch_guest_ram(struct domain *d, gpa_t a);
+/* Every vCPU of the domain forgets what it knows of its own page tables. No lock is held. */
+void arch_domain_flush(struct domain *d);
 /* Ticks that the vCPU's TSC is ahead of arch_time(). */
 uint64_t arch_tsc_offset(const struct vcpu *v);
+/* The vCPU's registers after INIT (SDM 3A 9.1.1); then, after a start-up message, real mode at page << 12. */
+void arch_vcpu_reset(struct vcpu *v);
+void arch_vcpu_startup(struct vcpu *v, unsigned page);
+/* The same, these registers. The three are called by the vCPU's own processor. */
+void arch_vcpu_load(struct vcpu *v, const struct vcpu_registers *r);
+/* May a vCPU have these control registers? */
+bool arch_vcpu_valid(struct vcpu *v, const struct vcpu_registers *r);
 /* Make `v` look at its pending events before it executes another guest instruction. */
 void arch_vcpu_kick(struct vcpu *v);
 /* The domain asked for its own end: enum domain_end of domain.h. Returns; the vCPU stops at its next entry. */

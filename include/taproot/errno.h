@@ -64,8 +64,17 @@
 #ifndef ENOSYS
 #define ENOSYS 38
 #endif
+#ifndef ENODATA
+#define ENODATA 61
+#endif
+#ifndef ETIME
+#define ETIME 62
+#endif
 #ifndef EOVERFLOW
 #define EOVERFLOW 75
+#endif
+#ifndef ENOBUFS
+#define ENOBUFS 105
 #endif
 #ifndef EOPNOTSUPP
 #define EOPNOTSUPP 95

@@ -80,4 +80,13 @@ hypercall_fn hypercall_sysctl;           /* core/hypercall/sysctl.c */
 hypercall_fn hypercall_domctl;           /* core/hypercall/domctl.c */
 hypercall_fn hypercall_platform_op;      /* core/hypercall/platform.c */
 
+/* ---- sub-operations of sched_op that end a domain: core/hypercall/shutdown.c ---- */
+
+/* SCHEDOP_shutdown, SCHEDOP_shutdown_code: SHUTDOWN_* of sched.h. */
+int64_t hypercall_shutdown(struct hypercall *h, uint32_t reason);
+int64_t hypercall_shutdown_code(struct hypercall *h, uint32_t reason);
+int64_t hypercall_remote_shutdown(struct hypercall *h, uint16_t domain, uint32_t reason);
+/* SCHEDOP_watchdog: timeout in seconds. */
+int64_t hypercall_watchdog(struct hypercall *h, uint32_t id, uint32_t timeout);
+
 #endif

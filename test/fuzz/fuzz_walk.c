@@ -48,7 +48,7 @@ static uint8_t *ram_at(uint64_t a)
 							      : NULL;
 }
 
-static const void *ram(void *ctx, gpa_t a)
+static void *ram(void *ctx, gpa_t a)
 {
 	(void)ctx;
 	return ram_at(a.v);
