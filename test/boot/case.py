@@ -65,7 +65,9 @@ def start(run, args, bare):
 		options += " abi_version=" + machine.tools_version()
 	series = test.get("kernel")
 	modules = machine.default_modules(args, series)
-	if "modules" in test:
+	if "guest" in test:
+		modules = fixtures.guest(test["guest"], args)
+	elif "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
 		return (machine.boot_bare(args, series) if bare else
@@ -89,7 +91,7 @@ def command(run, bare):
 	disk = machine.tools_disk() if tools else run.disk
 	if not tools:
 		machine.make_disk(disk)
-	args = machine.KERNEL_ARGS
+	args = "" if "guest" in test else machine.KERNEL_ARGS
 	if "scenario" in test:
 		args += " scenario=" + test["scenario"]
 	if "args" in test:
