@@ -173,7 +173,7 @@ void arch_domain_end(struct domain *d, unsigned reason)
 
 uint64_t arch_tsc_offset(const struct vcpu *v)
 {
-	return v->arch->tsc_offset;
+	return v->arch ? v->arch->tsc_offset : 0; /* no registers yet */
 }
 
 void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)
