@@ -147,6 +147,13 @@ TESTS = [
 	     options=OPTIONS + " x2apic=off",
 	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
 
+	# The Xen ABI's time: event channel timers, the date.
+	dict(name="xen-time", scenario="xen-time", args="clocksource=xen",
+	     options=OPTIONS + " abi=xen", smp=1, timeout=180,
+	     expect=[r"T: pass clocksource", r"T: pass clockevent",
+		     r"T: pass date ", r"T: pass sleep", r"T: pass ticks",
+		     r"T: pass date-later", r"T: pass steal"]),
+
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
 	     options=OPTIONS + " record=com2", judges=["record"],
