@@ -9,6 +9,7 @@ The boot tests, as data. Fields, all but the name optional:
             the properties of the device intel-iommu
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
+  guest     a test kernel of guests/ in their place; args are its command line
   boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
   loader    GRUB's command: multiboot2, where nothing is said, or multiboot
   grub      list of GRUB's commands before that, such as
@@ -71,6 +72,16 @@ def grub_tests(boot):
 		dict(name=boot + "-inventory", scenario="inventory", boot=boot,
 		     judges=["inventory"], expect=[loaded, r"T: pass drivers"]),
 	]
+
+
+def guest(name, machine="", **more):
+	"""
+	A test kernel as the hardware domain's. Its argument tcg makes it leave
+	out, saying so, what QEMU's processor does not do.
+	"""
+	return dict(dict(name="guest-" + name + machine, guest=name, args="tcg",
+			 expect=[r"guest: %s: pass: " % name],
+			 forbid=[r"guest: .*fail"]), **more)
 
 
 TESTS = [
@@ -293,6 +304,13 @@ TESTS = [
 	dict(name="other-cpu", scenario="busy", judges=["flush", "irq"],
 	     options=OPTIONS + " dom0_cpu=1",
 	     expect=[r"T: pass ping", r"T: pass busy"]),
+
+	# Test kernels of our own: each a verdict.
+	guest("cpuid-msr"),
+	guest("exceptions"),
+	guest("mmio"),
+	guest("fpu"),
+	guest("debug", args="tcg watch=@hvm_cpuid"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
