@@ -9,6 +9,7 @@ The boot tests, as data. Fields, all but the name optional:
             the properties of the device intel-iommu
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
+  guest     a test kernel of guests/ in their place; args are its command line
   boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
   loader    GRUB's command: multiboot2, where nothing is said, or multiboot
   grub      list of GRUB's commands before that, such as
@@ -74,6 +75,16 @@ def grub_tests(boot):
 	]
 
 
+def guest(name, machine="", **more):
+	"""
+	A test kernel as the hardware domain's. Its argument tcg makes it leave
+	out, saying so, what QEMU's processor does not do.
+	"""
+	return dict(dict(name="guest-" + name + machine, guest=name, args="tcg",
+			 expect=[r"guest: %s: pass: " % name],
+			 forbid=[r"guest: .*fail"]), **more)
+
+
 TESTS = [
 	# (a) init is reached, the machine powers itself off.
 	dict(name="boot", scenario="boot", bare=True,
@@ -136,6 +147,13 @@ TESTS = [
 	dict(name="xapic-host", scenario="nvme", judges=["disk", "irq"],
 	     options=OPTIONS + " x2apic=off",
 	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
+
+	# The Xen ABI's time: event channel timers, the date.
+	dict(name="xen-time", scenario="xen-time", args="clocksource=xen",
+	     options=OPTIONS + " abi=xen", smp=1, timeout=180,
+	     expect=[r"T: pass clocksource", r"T: pass clockevent",
+		     r"T: pass date ", r"T: pass sleep", r"T: pass ticks",
+		     r"T: pass date-later", r"T: pass steal"]),
 
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
@@ -333,6 +351,12 @@ TESTS = [
 		     r"d0: crashed: halted \(noreboot\)"]),
 	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
 	     args="end=halt", expect=[r"reboot: System halted"]),
+	# Test kernels of our own: each a verdict.
+	guest("cpuid-msr"),
+	guest("exceptions"),
+	guest("mmio"),
+	guest("fpu"),
+	guest("debug", args="tcg watch=@hvm_cpuid"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
