@@ -149,11 +149,13 @@ TESTS = [
 	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
 
 	# The Xen ABI's time: event channel timers, the date.
-	dict(name="xen-time", scenario="xen-time", args="clocksource=xen",
-	     options=OPTIONS + " abi=xen", smp=1, timeout=180,
-	     expect=[r"T: pass clocksource", r"T: pass clockevent",
-		     r"T: pass date ", r"T: pass sleep", r"T: pass ticks",
-		     r"T: pass date-later", r"T: pass steal"]),
+	*[dict(name="xen-time-%u" % smp, scenario="xen-time", smp=smp,
+	       args="clocksource=xen", options=OPTIONS + " abi=xen", timeout=180,
+	       expect=[r"T: pass clocksource", (r"T: pass clockevent", smp),
+		       r"T: pass date ", r"T: pass sleep", r"T: pass clock-rate",
+		       r"T: pass ticks",
+		       r"T: pass date-later", r"T: pass steal"])
+	  for smp in (1, 4)],
 
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,

@@ -52,8 +52,7 @@ static inline int fixture_events(void **state)
 		vlapic_mmio_write(&d->vcpu[i % 4]->lapic, 0xf0, 4, 0x1ff);
 	}
 	/* One domain has its vCPUs before its ABI, one after. */
-	return event_domain_init(domu) == 0 &&
-			       host_guest_add_ram(dom0, 0, ram0, RAM_SIZE) &&
+	return event_domain_init(domu) == 0 && host_guest_add_ram(dom0, 0, ram0, RAM_SIZE) &&
 			       host_guest_add_ram(domu, 0, ramu, RAM_SIZE)
 		       ? 0
 		       : -1;
@@ -83,7 +82,8 @@ static inline int64_t evtchn(struct vcpu *v, unsigned op, void *arg, size_t size
 	return rc;
 }
 
-static inline int64_t vcpu_op(struct vcpu *v, unsigned op, unsigned id, const void *arg, size_t size)
+static inline int64_t vcpu_op(struct vcpu *v, unsigned op, unsigned id, const void *arg,
+			      size_t size)
 {
 	memcpy(ram(v->domain) + ARG, arg, size);
 	return hcall(v, hypercall_vcpu_op, op, id, ARG);

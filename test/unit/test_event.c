@@ -287,10 +287,12 @@ static void bad_arguments(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(absent); i++) {
 		assert_int_equal(hcall(v0, hypercall_event_channel_op, absent[i], ARG, 0), -ENOSYS);
 	}
-	assert_int_equal(hcall(v0, hypercall_event_channel_op, EVTCHNOP_bind_pirq, ARG, 0), -EINVAL);
+	assert_int_equal(hcall(v0, hypercall_event_channel_op, EVTCHNOP_bind_pirq, ARG, 0),
+			 -EINVAL);
 	/* A port that cannot be told is not kept. */
 	host_guest_set_access(dom0, ARG, 64, HOST_GUEST_READ_ONLY);
-	assert_int_equal(hcall(v0, hypercall_event_channel_op, EVTCHNOP_bind_virq, ARG, 0), -EFAULT);
+	assert_int_equal(hcall(v0, hypercall_event_channel_op, EVTCHNOP_bind_virq, ARG, 0),
+			 -EFAULT);
 	assert_int_equal(hcall(v0, hypercall_event_channel_op, EVTCHNOP_bind_ipi, ARG, 0), -EFAULT);
 	host_guest_set_access(dom0, ARG, 64, HOST_GUEST_ALL);
 	assert_int_equal(new_virq(v0, VIRQ_TIMER, 0), 1);
@@ -633,15 +635,17 @@ static void moves_under_load(void **state)
 		assert_int_equal(new_ipi(v0, 3), i);
 	}
 	for (unsigned round = 0; round < 200; round++) {
-		struct shared_info *s = (struct shared_info *)(ram0 + SHARED + (round & 1) * 0x20000);
+		struct shared_info *s =
+			(struct shared_info *)(ram0 + SHARED + (round & 1) * 0x20000);
 		pthread_t sender[2];
 
 		for (unsigned i = 0; i < 2; i++) {
 			assert_int_equal(
-				pthread_create(&sender[i], NULL, move_sender, dom0->vcpu[1 + i]), 0);
+				pthread_create(&sender[i], NULL, move_sender, dom0->vcpu[1 + i]),
+				0);
 		}
-		assert_int_equal(
-			event_move_shared_info(dom0, gpa(SHARED + (round & 1) * 0x20000)), 0);
+		assert_int_equal(event_move_shared_info(dom0, gpa(SHARED + (round & 1) * 0x20000)),
+				 0);
 		for (unsigned i = 0; i < 2; i++) {
 			pthread_join(sender[i], NULL);
 		}

@@ -11,7 +11,7 @@
 
 #include "event_fixture.h"
 
-#define MS 1000000ull
+#define MS           1000000ull
 #define TICKS_PER_MS (HOST_TIME_HZ / 1000)
 
 static struct vcpu *v0, *v1;
@@ -39,9 +39,9 @@ static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc)
 /* At any rate of the counter, guest and hypervisor agree, and both are right. */
 static void rates(void **state)
 {
-	static const uint64_t rate[] = {100000000ull, 999999999ull, 1000000000ull, 1000000001ull,
-					2249999999ull, 2500000000ull, 3700000123ull, 5100000000ull,
-					19999999999ull};
+	static const uint64_t rate[] = {100000000ull,  999999999ull,  1000000000ull,
+					1000000001ull, 2249999999ull, 2500000000ull,
+					3700000123ull, 5100000000ull, 19999999999ull};
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(rate); i++) {
@@ -126,9 +126,9 @@ static void time_areas(void **state)
 	/* Not mapped: nothing happens, and it is no error. */
 	assert_int_equal(area(v0, VCPUOP_register_vcpu_time_memory_area, 0, NOWHERE), 0);
 	vtime_update(v0);
-	assert_int_equal(hcall(v0, hypercall_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 0,
-			       NOWHERE),
-			 -EFAULT);
+	assert_int_equal(
+		hcall(v0, hypercall_vcpu_op, VCPUOP_register_vcpu_time_memory_area, 0, NOWHERE),
+		-EFAULT);
 	assert_int_equal(p->version, 0);
 }
 
@@ -165,8 +165,7 @@ static bool timer_came(void)
 {
 	struct shared_info *s = (struct shared_info *)(ram0 + SHARED);
 
-	return __atomic_fetch_and(&s->evtchn_pending[0], ~(1ull << timer_port),
-				  __ATOMIC_SEQ_CST) >>
+	return __atomic_fetch_and(&s->evtchn_pending[0], ~(1ull << timer_port), __ATOMIC_SEQ_CST) >>
 		       timer_port &
 	       1;
 }
@@ -384,8 +383,8 @@ static void other_ops(void **state)
 	assert_int_equal(xen_vcpu_physid_to_x86_apicid(id), 2);
 	assert_int_equal(xen_vcpu_physid_to_x86_acpiid(id), 2);
 	assert_int_equal(hcall(v0, hypercall_vcpu_op, VCPUOP_get_physid, 2, NOWHERE), -EFAULT);
-	assert_int_equal(
-		hcall(domu->vcpu[0], hypercall_vcpu_op, VCPUOP_get_physid, 0, ARG), -EINVAL);
+	assert_int_equal(hcall(domu->vcpu[0], hypercall_vcpu_op, VCPUOP_get_physid, 0, ARG),
+			 -EINVAL);
 	for (unsigned op = VCPUOP_register_runstate_memory_area; op < 16; op++) {
 		if (op != VCPUOP_stop_periodic_timer && op != VCPUOP_stop_singleshot_timer &&
 		    op != VCPUOP_send_nmi) {
