@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Makes build/initramfs.cpio: busybox, lspci, setpci and their libraries, the
-# kernel modules of the test machine's devices, our edu test module, /init and
-# the scenarios of test/boot/guest. Made again only when an input is newer.
+# kernel modules of the test machine's devices, our edu test module and
+# programs, /init and the scenarios of test/boot/guest. Made again only when an
+# input is newer.
 #
 # Uncompressed on purpose: the emulated processor would spend seconds on
 # decompressing what is copied in a moment.
@@ -23,7 +24,7 @@ MODULES="nvme igb"
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/program" "$TOP/scripts/initramfs.sh" \
 		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
@@ -36,6 +37,16 @@ build_edu_module()
 	# Type information would need pahole and a vmlinux, and nobody reads it.
 	quietly edu-module make -C "$CACHE/kernel/headers" M="$dir" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+}
+
+build_programs()
+{
+	local source name
+	for source in "$TOP"/test/boot/program/*.c; do
+		name=$(basename "$source" .c)
+		quietly "$name" gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
+			-pthread -o "$TREE/bin/$name" "$source"
+	done
 }
 
 copy_programs()
@@ -90,6 +101,7 @@ make_tree()
 	mkdir -p "$TREE"
 	build_edu_module
 	copy_programs
+	build_programs
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"

@@ -96,7 +96,10 @@ static void wait_for_event(struct vcpu *v)
 {
 	for (;;) {
 		pass_nmi(v);
-		if (v->domain->end != DOMAIN_RUNNING || wakes(v)) {
+		if (v->domain->end != DOMAIN_RUNNING || v->life.state != 0) {
+			return; /* goes on afterwards, if it still is in HLT then */
+		}
+		if (wakes(v)) {
 			break;
 		}
 		irq_wait();
