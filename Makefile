@@ -25,10 +25,10 @@ XEN_ABI := -D__XEN_TOOLS__
 IMAGE_CFLAGS := $(WARN) -Wframe-larger-than=1024 -O2 -g -ffreestanding -m64 -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -mno-mmx -mno-sse -fno-pic -fno-pie -fno-stack-protector \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-ffunction-sections -fdata-sections $(XEN_ABI) -Iinclude -Iarch/x86 -MMD -MP
-HOST_CFLAGS := $(WARN) -O1 -g -fno-omit-frame-pointer $(XEN_ABI) -Iinclude -Iarch/x86 -Iarch/host -Itest/unit -MMD -MP
+	-ffunction-sections -fdata-sections $(XEN_ABI) -Iinclude -I. -Iarch/x86 -MMD -MP
+HOST_CFLAGS := $(WARN) -O1 -g -fno-omit-frame-pointer $(XEN_ABI) -Iinclude -I. -Iarch/x86 -Iarch/host -Itest/unit -MMD -MP
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-TOOL_CFLAGS := $(WARN) -O2 -g $(XEN_ABI) -Iinclude -Iarch/host -MMD -MP
+TOOL_CFLAGS := $(WARN) -O2 -g $(XEN_ABI) -Iinclude -I. -Iarch/host -MMD -MP
 
 CORE_SRC := $(sort $(wildcard core/*/*.c))
 X86_SRC := $(sort $(wildcard arch/x86/*.c arch/x86/*.S))
@@ -108,11 +108,11 @@ GUEST_CFLAGS := $(WARN) -O2 -ffreestanding -m64 -mno-red-zone -mgeneral-regs-onl
 
 guests: $(GUESTS)
 
-$B/guests/%.elf: guests/%/main.c $(wildcard guests/common/*)
+$B/guests/%.elf: guests/%/main.c $(wildcard guests/common/* guests/*/*.S)
 	$(SAY) GUEST $@
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-		-Wl,-T,guests/common/guest.lds -o $@ guests/common/start.S guests/common/guest.c $<
+		-Wl,-T,guests/common/guest.lds -o $@ $(wildcard guests/common/*.S guests/common/*.c guests/$*/*.S) $<
 
 # ---- hosted library, tests ---------------------------------------------------
 

@@ -30,6 +30,8 @@ static unsigned cpu_count = 1;
 static __thread unsigned cpu_this;
 
 static uint64_t time_now = TIME_START;
+static uint64_t wallclock;
+static bool time_stable;
 static uint64_t time_hz = HOST_TIME_HZ;
 static uint64_t timer_armed[HOST_CPUS_MAX];
 unsigned host_timer_arm_count;
@@ -39,6 +41,7 @@ static uint8_t heap_area[HEAP_SIZE] __attribute__((aligned(4096)));
 void host_reset(void)
 {
 	host_console_clear();
+	host_debug_key = '\0';
 	host_panic_expected = false;
 	cpu_count = 1;
 	cpu_this = 0;
@@ -55,6 +58,8 @@ void host_reset(void)
 	heap_init(heap_area, sizeof(heap_area));
 	hardware_domain = NULL;
 	domain_list = NULL;
+	wallclock = 0;
+	time_stable = false;
 }
 
 void arch_console_write(const char *s, size_t len)
@@ -77,6 +82,13 @@ void arch_console_write(const char *s, size_t len)
 const char *host_console(void)
 {
 	return console;
+}
+
+char host_debug_key;
+
+void arch_debug_key(char c)
+{
+	host_debug_key = c;
 }
 
 bool host_console_contains(const char *text)
@@ -136,6 +148,26 @@ uint64_t arch_time(void)
 uint64_t arch_time_hz(void)
 {
 	return time_hz;
+}
+
+bool arch_time_stable(void)
+{
+	return time_stable;
+}
+
+void host_time_set_stable(bool stable)
+{
+	time_stable = stable;
+}
+
+uint64_t arch_wallclock(void)
+{
+	return wallclock;
+}
+
+void host_wallclock_set(uint64_t seconds)
+{
+	wallclock = seconds;
 }
 
 void host_time_set(uint64_t ticks)

@@ -16,6 +16,9 @@ void *hvm_guest_ram(struct vcpu *v, gpa_t a)
 	struct hvm_ram *x = &v->arch->ram;
 	struct mem_range r;
 
+	if (m->absent_pages && memmap_is_absent(m, a)) {
+		return NULL;
+	}
 	/* Identity (hardware domain): the frame of a guest address is the address. */
 	if (a.v - x->start < x->end - x->start && x->generation == generation) {
 		return arch_hpa_to_va(hpa(a.v));
@@ -32,8 +35,11 @@ void *arch_guest_ram(struct domain *d, gpa_t a)
 {
 	struct mem_range r;
 
-	return memmap_lookup(&d->memmap, a, &r) && r.type == MEM_RAM ? arch_hpa_to_va(hpa(a.v))
-								     : NULL;
+	if (!memmap_lookup(&d->memmap, a, &r) || r.type != MEM_RAM ||
+	    memmap_is_absent(&d->memmap, a)) {
+		return NULL;
+	}
+	return arch_hpa_to_va(hpa(a.v));
 }
 
 static void *ram_of(void *ctx, gpa_t a)

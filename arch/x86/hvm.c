@@ -96,6 +96,32 @@ unsigned hvm_shootdown(struct domain *d)
 	return kicked;
 }
 
+/* What a hypercall may not take for tables: trap paths, other hypercalls, what starts later. */
+#define POOL_KEEP 96
+
+int arch_memmap_prepare(struct domain *d, unsigned pages)
+{
+	int rc = iommu_prepare(d, pages);
+
+	lock_acquire(&d->mem_lock);
+	if (rc == 0) {
+		rc = nested_refill(&d->arch->npt, HVM_RESERVE_PAGES + pages);
+	}
+	lock_release(&d->mem_lock);
+	if (rc || page_free_count() < POOL_KEEP) {
+		arch_memmap_settle(d);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void arch_memmap_settle(struct domain *d)
+{
+	lock_acquire(&d->mem_lock);
+	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES);
+	lock_release(&d->mem_lock);
+	iommu_settle(d);
+}
 
 /* One change; when the reserve is used up, once more with what it has freed until now. */
 static int sync_change(struct domain *d, const struct memmap_change *c)
@@ -160,9 +186,15 @@ void arch_domain_end(struct domain *d, unsigned reason)
 	}
 }
 
+void arch_domain_flush(struct domain *d)
+{
+	(void)hvm_shootdown(d);
+}
+
 uint64_t arch_tsc_offset(const struct vcpu *v)
 {
-	return v->arch->tsc_offset;
+	/* A vCPU is known to the core before it is built here. */
+	return v->arch ? v->arch->tsc_offset : 0;
 }
 
 void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)

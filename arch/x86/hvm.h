@@ -155,6 +155,7 @@ void hvm_skip(struct vcpu *v, unsigned length);
 /* Queue an exception; two become a double fault as APMv2 8.2.9 says, three shut down. */
 void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
 
+#define EXC_DB 1
 #define EXC_UD 6
 #define EXC_DF 8
 #define EXC_GP 13
@@ -252,7 +253,7 @@ static inline bool hvm_has_work(const struct vcpu *v)
 
 	return (__atomic_load_n(&d->end, __ATOMIC_RELAXED) | d->refill | v->arch->halted |
 		__atomic_load_n(&v->life.state, __ATOMIC_RELAXED) | this_cpu()->nmi_pending |
-		(uintptr_t)v->deferred) != 0;
+		(uintptr_t)v->deferred | (uintptr_t)v->wait) != 0;
 }
 
 /* The vCPU to enter now, with everything done that comes before. */

@@ -39,7 +39,7 @@
 #define MPS_LEVEL      3
 
 static struct frame_extent extents[FRAME_EXTENTS];
-static struct frames frames;
+static char cmdline[BOOT_CMDLINE_MAX + OPTION_CMDLINE_MAX + 2]; /* the kernel's */
 
 static void must(int rc, const char *what)
 {
@@ -100,9 +100,10 @@ static void deny(struct domain *d, hpa_t start, uint64_t size)
 static void build_memory(struct domain *d, const struct boot_info *info,
 			 const struct acpi_host *acpi)
 {
-	frames_init(&frames, extents, FRAME_EXTENTS);
+	frames_init(&machine_frames, extents, FRAME_EXTENTS);
 	must(hwdom_build_memmap(d, info->map, info->map_count, hpa(info->area_start),
-				hpa(info->area_start + info->area_size), options.dom0_mem, &frames),
+				hpa(info->area_start + info->area_size), options.dom0_mem,
+				&machine_frames),
 	     "its memory map");
 	open_tables(d, acpi);
 	iommu_reserve_regions(d);
@@ -171,7 +172,7 @@ static void add_uart(struct domain *d, const struct acpi_madt *madt)
 		return;
 	}
 	must(uart_init(&d->uart, d, first ? COM1_PORT : COM2_PORT, gsi), "its UART");
-	console_input_init();
+	console_input_init(cmdline);
 	for (unsigned i = 0; i < madt->ioapic_count; i++) {
 		uint32_t base = madt->ioapic[i].gsi_base;
 
@@ -203,7 +204,6 @@ static void build_platform(struct domain *d, const struct acpi_host *acpi)
 static void load_kernel(struct domain *d, const struct boot_info *info,
 			const struct acpi_host *acpi, struct hvm_start *start)
 {
-	static char cmdline[BOOT_CMDLINE_MAX + OPTION_CMDLINE_MAX + 2];
 	static struct elf_image elf;
 	static struct load_error err;
 	static uint32_t apic_id[DOMAIN_VCPUS_MAX];
@@ -285,6 +285,9 @@ struct domain *hwdom_build(const struct boot_info *info, const struct acpi_host 
 		refuse("the hardware domain cannot be built: no memory");
 	}
 	d->xen_abi = options.abi == ABI_XEN;
+	if (d->xen_abi) {
+		must(event_domain_init(d), "no memory for event channels");
+	}
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
 	add_vcpus(d);

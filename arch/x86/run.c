@@ -11,8 +11,10 @@
 #include <taproot/errno.h>
 #include <taproot/log.h>
 #include <taproot/option.h>
+#include <xen/vcpu.h>
 #include "cpu.h"
 #include "hvm.h"
+#include "power.h"
 
 #define LEAVE_WAIT 10000 /* microseconds in which all vCPUs leave the guest */
 
@@ -46,6 +48,8 @@ static NORETURN void domain_ended(struct domain *d)
 		log_info("d%u: reboot", d->id);
 		reset_machine();
 	case DOMAIN_POWEROFF:
+		log_info("d%u: power-off", d->id);
+		power_off_machine();
 		log_info("d%u: powered off, but the machine still runs: halted", d->id);
 		machine_halt();
 	default:
@@ -88,32 +92,47 @@ static bool wakes(struct vcpu *v)
 	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !v->arch->nmi_masked) {
 		return true;
 	}
-	return hvm->interrupts_enabled(v) && vlapic_pending(&v->lapic) >= 0;
+	return hvm->interrupts_enabled(v) &&
+	       (vlapic_pending(&v->lapic) >= 0 || event_callback_pending(v) >= 0);
 }
 
-/* HLT: sleep until there is something to deliver. The check and the sleep are one step, interrupts off. */
+/*
+ * HLT, or a hypercall that sleeps: until there is something to deliver, or what
+ * the vCPU waits for. The check and the sleep are one step, interrupts off. A
+ * request to start or stop comes in between; a vCPU that still sleeps then
+ * goes on with it.
+ */
 static void wait_for_event(struct vcpu *v)
 {
 	for (;;) {
 		pass_nmi(v);
-		if (v->domain->end != DOMAIN_RUNNING || v->life.state != 0) {
-			return; /* goes on afterwards, if it still is in HLT then */
+		if (v->domain->end != DOMAIN_RUNNING || vcpu_needs_attention(&v->life)) {
+			vtime_runstate(v, RUNSTATE_running);
+			return;
 		}
-		if (wakes(v)) {
+		if (wakes(v) || (v->wait && v->wait(v))) {
 			break;
 		}
+		vtime_runstate(v, RUNSTATE_blocked);
 		irq_wait();
 	}
+	vtime_runstate(v, RUNSTATE_running);
 	v->arch->halted = 0;
+	if (v->wait) {
+		v->wait = NULL;
+		event_wait_end(v);
+	}
 }
 
 /* Not started yet, or down: only what starts it, or ends the domain, ends the sleep. */
 static void wait_for_start(struct vcpu *v)
 {
-	while (v->domain->end == DOMAIN_RUNNING && !vcpu_needs_attention(v)) {
+	vtime_runstate(v, RUNSTATE_offline);
+	while (v->domain->end == DOMAIN_RUNNING && !vcpu_stirs(v)) {
 		pass_nmi(v);
 		irq_wait();
 	}
+	vtime_runstate(v, RUNSTATE_running);
 }
 
 struct vcpu *hvm_work(struct vcpu *v)
@@ -122,7 +141,7 @@ struct vcpu *hvm_work(struct vcpu *v)
 		if (v->domain->end != DOMAIN_RUNNING) {
 			domain_ended(v->domain);
 		}
-		if (v->life.state != 0 && !vcpu_attend(v)) {
+		if (vcpu_needs_attention(&v->life) && !vcpu_attend(v)) {
 			wait_for_start(v);
 			continue;
 		}
@@ -130,7 +149,7 @@ struct vcpu *hvm_work(struct vcpu *v)
 			deferred_work(v);
 		}
 		pass_nmi(v);
-		if (v->arch->halted) {
+		if (v->arch->halted || v->wait) {
 			wait_for_event(v);
 		}
 		v = hvm_schedule(v);
@@ -141,5 +160,6 @@ struct vcpu *hvm_work(struct vcpu *v)
 void hvm_run(struct vcpu *v)
 {
 	this_cpu()->vcpu = v;
+	vtime_runstate(v, RUNSTATE_running);
 	hvm->run(v);
 }

@@ -65,10 +65,13 @@ int ioreq_release_mmio(struct domain *d, gpa_t start, uint64_t size)
 }
 
 /* What kind of memory refuses the access altogether. */
-static bool refused(const struct domain *d, unsigned type)
+static bool refused(const struct domain *d, unsigned type, gpa_t a)
 {
 	switch (type) {
 	case MEM_TYPE_COUNT: /* beyond the address space */
+		return true;
+	case MEM_RAM:
+		return memmap_is_unmapped(&d->memmap, a);
 	case MEM_UNUSABLE:
 	case MEM_OURS:
 	case MEM_DENY:
@@ -199,8 +202,8 @@ static enum verdict classify(struct domain *d, gpa_t a, unsigned len, const stru
 	if (first->type == MEM_TRAP || last.type == MEM_TRAP) {
 		return VERDICT_DONE;
 	}
-	bad = refused(d, first->type) ? first : &last;
-	if (refused(d, bad->type)) {
+	bad = refused(d, first->type, a) ? first : &last;
+	if (refused(d, bad->type, bad == first ? a : end)) {
 		log_guest("d%u: refused an access of %u bytes to %#lx (%s)", d->id, len, a.v,
 			  bad->type < MEM_TYPE_COUNT ? memmap_type_name(bad->type)
 						     : "beyond the address space");

@@ -21,6 +21,9 @@ void arch_console_write(const char *s, size_t len);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
 
+/* A key for the hypervisor; what it is about goes to the log. */
+void arch_debug_key(char c);
+
 /* ---- processors ---- */
 
 /* Number of the processor this code runs on, 0..arch_cpu_count()-1. */
@@ -115,6 +118,13 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 /* The memmap of `d` changed: bring nested tables (and what else follows it) up to date. Cannot fail. */
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
 /*
+ * Set aside tables for a change that the domain's memmap asks for beyond what trap
+ * paths have; no lock is held. -ENOMEM: the page pool is needed otherwise.
+ */
+int arch_memmap_prepare(struct domain *d, unsigned pages) MUST_CHECK;
+/* The change is done: what is set aside beyond the trap paths' needs goes back to the pool. */
+void arch_memmap_settle(struct domain *d);
+/*
  * Copies between our memory and a vCPU's, by the vCPU's linear addresses and page
  * tables now; the vCPU runs on this processor. Only RAM of its domain is
  * touched. -EFAULT: some of it is not there (part may have been copied), or,
@@ -124,6 +134,8 @@ int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len) 
 int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t len) MUST_CHECK;
 /* The domain's RAM at `a`, to the end of its page; NULL: that is not its RAM now. */
 void *arch_guest_ram(struct domain *d, gpa_t a);
+/* Every vCPU of the domain forgets what it knows of its own page tables. No lock is held. */
+void arch_domain_flush(struct domain *d);
 /* Ticks that the vCPU's TSC is ahead of arch_time(). */
 uint64_t arch_tsc_offset(const struct vcpu *v);
 /* The vCPU's registers after INIT (SDM 3A 9.1.1); then, after a start-up message, real mode at page << 12. */

@@ -73,6 +73,9 @@
 #ifndef EOVERFLOW
 #define EOVERFLOW 75
 #endif
+#ifndef ENOBUFS
+#define ENOBUFS 105
+#endif
 #ifndef EOPNOTSUPP
 #define EOPNOTSUPP 95
 #endif

@@ -74,6 +74,8 @@ struct memmap_change {
 
 #define MEMMAP_CHANGES_MAX 32
 
+struct memmap_absent;
+
 struct memmap {
 	struct domain *domain; /* who is told of changes; NULL: nobody (tests, drafts) */
 	struct mem_range *range;
@@ -81,6 +83,8 @@ struct memmap {
 	unsigned capacity;
 	uint64_t limit; /* end of the address space, 1 << physical address bits */
 	uint64_t generation; /* two more with each change */
+	struct memmap_absent *absent; /* RAM given back, by page; NULL: never any */
+	uint64_t absent_pages;
 	unsigned recent; /* a range that the last change touched: look-ups try it first */
 	/* The changes of the commit in progress; told in pieces when there are more. */
 	struct memmap_change change[MEMMAP_CHANGES_MAX];
@@ -158,6 +162,28 @@ void memmap_commit(struct memmap *m, const struct memmap_step *steps, unsigned c
  * of opened pages would leave less than a quarter of the map's room for claims.
  */
 int memmap_open(struct memmap *m, gpa_t a) MUST_CHECK;
+
+/*
+ * ---- RAM that the domain has given back (ballooning in place) ----
+ *
+ * It stays MEM_RAM, is not mapped, and the hypervisor does not touch it for the
+ * domain. Who changes it holds mem_lock and tells arch_memmap_changed().
+ */
+
+/* Room to mark [a, a + size), before memmap_absent_set(). -ENOMEM, -ENOSPC: too high. */
+int memmap_absent_prepare(struct memmap *m, gpa_t a, uint64_t size) MUST_CHECK;
+/* [a, a + size), none of it absent, is. `keep`: no tables are left, where none were needed so far
+ * the pages stay mapped. */
+void memmap_absent_set(struct memmap *m, gpa_t a, uint64_t size, bool keep);
+/* [a, a + size), all of it absent, is there again. */
+void memmap_absent_clear(struct memmap *m, gpa_t a, uint64_t size);
+/* The next absent page at or after *a. */
+bool memmap_absent_next(const struct memmap *m, gpa_t *a);
+/* Is the page that holds `a` given back? And is it, for that reason, not mapped? */
+bool memmap_is_absent(const struct memmap *m, gpa_t a);
+bool memmap_is_unmapped(const struct memmap *m, gpa_t a);
+/* Where in [a, end) the pages stop being like the one at `a`, which is unmapped or not. */
+uint64_t memmap_unmapped_run(const struct memmap *m, uint64_t a, uint64_t end, bool *unmapped);
 
 /* An E820 entry as in PVH start_info's memmap table (hvm_memmap_table_entry). */
 struct e820_entry {

@@ -62,7 +62,9 @@ def start(run, args, bare):
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
 	modules = None
-	if "modules" in test:
+	if "guest" in test:
+		modules = fixtures.guest(test["guest"], args)
+	elif "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
 		return (machine.boot_bare(args) if bare else
@@ -85,7 +87,7 @@ def start(run, args, bare):
 def command(run, bare):
 	test = run.test
 	machine.make_disk(run.disk)
-	args = machine.KERNEL_ARGS
+	args = "" if "guest" in test else machine.KERNEL_ARGS
 	if "scenario" in test:
 		args += " scenario=" + test["scenario"]
 	if "args" in test:
