@@ -3,8 +3,8 @@
 #
 # Makes build/initramfs-SERIES.cpio for the kernel 6.1 or 6.12: busybox, lspci,
 # setpci and their libraries, the kernel modules of the test machine's devices,
-# our edu test module, /init and the scenarios of test/boot/guest. Made again
-# only when an input is newer.
+# our edu test module, xencall and other programs, /init and the scenarios of
+# test/boot/guest. Made again only when an input is newer.
 #
 #   initramfs.sh SERIES
 #
@@ -28,7 +28,8 @@ MODULES="nvme igb ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/xencall" "$TOP/test/boot/program" \
+		"$TOP/scripts/initramfs.sh" \
 		"$FROM/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
@@ -41,6 +42,22 @@ build_edu_module()
 	# The other release's headers name a compiler that this one lacks.
 	quietly edu-module make -C "$FROM/headers" M="$EDU" CC=gcc \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+}
+
+build_programs()
+{
+	local source name
+	for source in "$TOP"/test/boot/program/*.c; do
+		name=$(basename "$source" .c)
+		quietly "$name" gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
+			-pthread -o "$TREE/bin/$name" "$source"
+	done
+}
+
+build_xencall()
+{
+	quietly xencall gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
+		-o "$TREE/bin/xencall" "$TOP/test/boot/xencall/xencall.c"
 }
 
 copy_programs()
@@ -95,6 +112,8 @@ make_tree()
 	mkdir -p "$TREE"
 	build_edu_module
 	copy_programs
+	build_programs
+	build_xencall
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"

@@ -44,11 +44,12 @@ void event_wait_end(struct vcpu *v)
 {
 	if (v->event.polls) {
 		__atomic_store_n(&v->event.polls, false, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(&v->domain->event->pollers, 1, __ATOMIC_SEQ_CST);
 		timer_cancel(&v->event.poll_timer);
 	}
 }
 
-/* Who sets a port pending looks for pollers afterwards; the poller looks at the port after `polls`. */
+/* A sender sets the port, then looks for pollers; a poller sets `polls`, then looks at the port. */
 static void poll_start(struct vcpu *v, uint64_t timeout)
 {
 	struct event_vcpu *ev = &v->event;
@@ -56,6 +57,7 @@ static void poll_start(struct vcpu *v, uint64_t timeout)
 	ev->poll_until = timeout ? vtime_to_ticks(v->domain, timeout) : UINT64_MAX;
 	timer_init(&ev->poll_timer, poll_timeout);
 	__atomic_store_n(&ev->polls, true, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&v->domain->event->pollers, 1, __ATOMIC_SEQ_CST);
 	if (poll_over(v)) {
 		event_wait_end(v);
 		return;
@@ -78,8 +80,7 @@ static int64_t op_poll(struct hypercall *h)
 	if (a.nr_ports > EVENT_POLL_MAX) {
 		return -EINVAL;
 	}
-	if (copy_from_guest(h, port, HANDLE(a.ports),
-			    a.nr_ports * sizeof(port[0]))) {
+	if (copy_from_guest(h, port, HANDLE(a.ports), a.nr_ports * sizeof(port[0]))) {
 		return -EFAULT;
 	}
 	for (unsigned i = 0; i < a.nr_ports; i++) {

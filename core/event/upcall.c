@@ -68,6 +68,9 @@ static void event_select(struct vcpu *v, unsigned word)
 /* vCPUs in SCHEDOP_poll look for themselves whether it was for them. */
 static void event_wake_pollers(struct domain *d)
 {
+	if (!__atomic_load_n(&d->event->pollers, __ATOMIC_SEQ_CST)) {
+		return;
+	}
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		if (__atomic_load_n(&d->vcpu[i]->event.polls, __ATOMIC_SEQ_CST)) {
 			arch_vcpu_kick(d->vcpu[i]);
@@ -125,8 +128,8 @@ void event_unmask(struct domain *d, unsigned port, unsigned vcpu)
 bool event_is_pending(const struct domain *d, unsigned port)
 {
 	const struct shared_info *s = event_shared(d->event);
-	uint64_t bits = __atomic_load_n(&s->evtchn_pending[port / PORT_WORD_BITS],
-					__ATOMIC_SEQ_CST);
+	uint64_t bits =
+		__atomic_load_n(&s->evtchn_pending[port / PORT_WORD_BITS], __ATOMIC_SEQ_CST);
 
 	return bits >> (port % PORT_WORD_BITS) & 1;
 }
@@ -178,8 +181,8 @@ static void choose_vector(struct vcpu *v)
 	struct event_domain *e = v->domain->event;
 
 	lock_assert(&e->lock);
-	__atomic_store_n(&v->event.callback_vector,
-			 v->event.upcall_vector ? 0 : e->callback_vector, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->event.callback_vector, v->event.upcall_vector ? 0 : e->callback_vector,
+			 __ATOMIC_SEQ_CST);
 	if (event_pending(v)) {
 		upcall_deliver(v);
 	}

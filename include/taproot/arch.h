@@ -21,6 +21,9 @@ void arch_console_write(const char *s, size_t len);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
 
+/* A key for the hypervisor; what it is about goes to the log. */
+void arch_debug_key(char c);
+
 /* ---- processors ---- */
 
 /* Number of the processor this code runs on, 0..arch_cpu_count()-1. */
@@ -96,6 +99,11 @@ void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)
 int arch_vector_alloc(unsigned cpu, struct irq_source *src) MUST_CHECK;
 /* The same, that very vector. -ENOSPC: it is taken on that processor. */
 int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src) MUST_CHECK;
+/*
+ * Nothing is sent to it any more. An interrupt that has reached the processor
+ * but was not taken yet still calls irq_source_fire(src), so memory of a
+ * source stays a source's; the vector is given out again after that.
+ */
 void arch_vector_free(unsigned cpu, unsigned vector);
 /* The MSI address and data (compatibility format, fixed delivery, edge) that reach `vector` on `cpu`. */
 void arch_msi_message(unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data);

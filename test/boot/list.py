@@ -43,6 +43,7 @@ The letters are those of the boot tests in the project's first issue.
 
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
+XEN = OPTIONS + " abi=xen"
 
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
@@ -143,6 +144,24 @@ TESTS = [
 	     options=OPTIONS + " x2apic=off",
 	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
 
+	# The Xen ABI's time: event channel timers, the date.
+	*[dict(name="xen-time-%u" % smp, scenario="xen-time", smp=smp,
+	       args="clocksource=xen", options=OPTIONS + " abi=xen", timeout=180,
+	       expect=[r"T: pass clocksource", (r"T: pass clockevent", smp),
+		       r"T: pass date ", r"T: pass sleep", r"T: pass clock-rate",
+		       r"T: pass ticks",
+		       r"T: pass date-later", r"T: pass steal"])
+	  for smp in (1, 4)],
+
+	dict(name="xen-load", scenario="xen-load", smp=2, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[r"T: pass timer", r"T: pass resched",
+		     r"T: pass callfuncsingle", r"T: pass load"]),
+	dict(name="xen-hotplug", scenario="xen-hotplug", smp=3, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[(r"T: pass timer-", 6), r"T: pass ipi-2",
+		     r"T: pass hotplug"]),
+
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
 	     options=OPTIONS + " record=com2", judges=["record"],
@@ -217,9 +236,28 @@ TESTS = [
 		     r"T: pass init"]),
 	# Every processor runs a vCPU.
 	*[dict(name="smp-%d" % n, scenario="smp", smp=n, bare=True, args="cpus=%d" % n,
-	       timeout=300,
-	       expect=[r"T: pass nproc %d of %d" % (n, n)])
+	       timeout=400, allow=[r"Call Trace"] if n > 1 else [],
+	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
 	  for n in (1, 2, 4, 8)],
+	*[dict(name="smp-%d-xen" % n, scenario="smp", smp=n, args="cpus=%d" % n,
+	       timeout=400, allow=[r"Call Trace"], options=OPTIONS + " abi=xen",
+	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
+	  for n in (2, 4, 8)],
+	# Interrupts of a device whose affinity goes round meanwhile.
+	dict(name="smp-affinity-msi", scenario="affinity", args="count=3000", smp=4,
+	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-intx", scenario="affinity", args="count=3000 intx=1", smp=4,
+	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-no-iommu", scenario="affinity", args="count=3000 intx=1", smp=4,
+	     iommu=False, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-nvme", scenario="nvme", smp=4, judges=["disk", "irq"],
+	     expect=[r"T: pass nvme-disk", r"T: pass nvme-write"]),
+	dict(name="smp-igb-ping", scenario="network", smp=4, judges=["irq"],
+	     expect=[r"T: pass igb-link", r"T: pass igb-ping"]),
+	# Fewer vCPUs than processors, the first one in the middle.
+	dict(name="max-vcpus", scenario="smp", smp=4, args="cpus=3", timeout=400,
+	     options=OPTIONS + " dom0_max_vcpus=3 dom0_cpu=1", allow=[r"Call Trace"],
+	     expect=[r"T: pass nproc 3 of 3", r"T: pass smp"]),
 	dict(name="mem-6g", scenario="nvme", mem="6144", judges=["disk", "irq"],
 	     expect=[r"init: memory 5[0-9]{3} MiB"]),
 	dict(name="no-iommu", scenario="network", iommu=False, judges=["irq"],
@@ -289,6 +327,53 @@ TESTS = [
 	     options=OPTIONS + " dom0_cpu=1",
 	     expect=[r"T: pass ping", r"T: pass busy"]),
 
+	# The Xen guest ABI: Linux is a PVH dom0 and finds what it is told.
+	dict(name="xen", scenario="xen", options=XEN, args="version=4.17",
+	     expect=[r"Booting kernel on Xen PVH", r"T: pass capabilities",
+		     r"T: pass version 4\.17-taproot", r"T: pass features",
+		     r"T: pass watchdog-zero"]),
+	dict(name="xen-version", scenario="xen", args="version=4.20",
+	     options=XEN + " abi_version=4.20",
+	     expect=[r"T: pass version 4\.20-taproot"]),
+	# hvc0 as the only console, in both directions.
+	dict(name="xen-hvc", scenario="console", options=XEN,
+	     args="console=hvc0", type=(r"H: console", "taproot reads"),
+	     expect=[r"T: pass console-input"]),
+	# Input goes to the UART, to our keys, to hvc0 and back.
+	dict(name="xen-keys", scenario="console", options=XEN,
+	     type=(r"H: console", "\x01\x01\x01hireu\x01\x01\x01not for the UART\n"
+		   "\x01\x01\x01u\x01\x01\x01\x15taproot reads"),
+	     expect=[r"key e: event channels", r"vcpu1: rip ", r"events: end",
+		     r"console input: the hardware domain's is hvc0",
+		     r"console input: the hardware domain's is its UART",
+		     r"T: pass console-input"]),
+	# Every way to end.
+	dict(name="xen-poweroff", scenario="xen-end", options=XEN,
+	     args="end=poweroff",
+	     expect=[r"d0: shutdown: power-off", r"\bd0: power-off"]),
+	dict(name="xen-reboot", scenario="xen-end", options=XEN, end="reset",
+	     args="end=reboot", expect=[(BANNER, 2), r"d0: shutdown: reboot"]),
+	dict(name="xen-crash", scenario="xen-end", options=XEN, end="reset",
+	     args="end=crash", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ", r"vcpu1: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-watchdog", scenario="xen-end", options=XEN, end="reset",
+	     args="end=watchdog", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: watchdog", r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic", scenario="xen-end", options=XEN, end="reset",
+	     args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"Kernel panic", r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic-noreboot", scenario="xen-end", end="stop",
+	     options=XEN + " noreboot", args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed: halted \(noreboot\)"]),
+	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
+	     args="end=halt", expect=[r"reboot: System halted"]),
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
 	guest("exceptions"),
