@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Makes build/initramfs.cpio: busybox, lspci, setpci and their libraries, the
-# kernel modules of the test machine's devices, our edu test module, /init and
+# kernel modules of the test machine's devices, our own test modules, /init and
 # the scenarios of test/boot/guest. Made again only when an input is newer.
 #
 # Uncompressed on purpose: the emulated processor would spend seconds on
@@ -23,18 +23,19 @@ MODULES="nvme igb"
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/ring0" "$TOP/scripts/initramfs.sh" \
 		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
 
-build_edu_module()
+# build_module NAME: of test/boot/NAME.
+build_module()
 {
-	local dir=$TOP/build/edu
+	local dir=$TOP/build/$1
 	mkdir -p "$dir"
-	cp "$TOP"/test/boot/edu/edu_test.c "$TOP"/test/boot/edu/Makefile "$dir"
+	cp "$TOP/test/boot/$1"/*.c "$TOP/test/boot/$1"/Makefile "$dir"
 	# Type information would need pahole and a vmlinux, and nobody reads it.
-	quietly edu-module make -C "$CACHE/kernel/headers" M="$dir" \
+	quietly "$1-module" make -C "$CACHE/kernel/headers" M="$dir" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
 
@@ -80,7 +81,7 @@ copy_modules()
 		done
 	done
 	find "$to" -name '*.ko.xz' -exec xz -d -f {} +
-	cp "$TOP/build/edu/edu_test.ko" "$to/"
+	cp "$TOP/build/edu/edu_test.ko" "$TOP/build/ring0/ring0.ko" "$to/"
 	depmod -b "$TREE" "$VERSION"
 }
 
@@ -88,7 +89,8 @@ make_tree()
 {
 	rm -rf "$TREE"
 	mkdir -p "$TREE"
-	build_edu_module
+	build_module edu
+	build_module ring0
 	copy_programs
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"

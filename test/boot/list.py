@@ -190,6 +190,38 @@ TESTS = [
 	     bridge=True, args="memmap=64K$0x10000000",
 	     expect=[r"T: pass dma-own-after", r"T: pass dma-attack"]),
 
+	# The hardware domain's kernel against what is the hypervisor's: BARs put
+	# over it, ports, registers; the firmware's SMIs while it runs.
+	dict(name="bar-attack", scenario="bar-attack", judges=["bars"],
+	     timeout=120,
+	     expect=[r"BAR 0 .* not mapped: meets ours", r"T: pass bar-ours-on",
+		     r"T: pass bar-iommu-on", r"T: pass bar-lapic-on",
+		     r"T: pass bar-ioapic-on", r"T: pass bar-ecam-on",
+		     r"T: pass nvme-read", r"T: pass bar-attack"]),
+	dict(name="port-attack", scenario="port-attack", judges=["machine"],
+	     timeout=120,
+	     expect=[r"d0: SMI command 0x[0-9a-f]+ dropped", r"d0: sleep state refused",
+		     r"T: pass nmi", r"T: pass nvme-after",
+		     r"T: pass port-attack"]),
+	dict(name="msr-attack", scenario="msr-attack", judges=["machine"],
+	     timeout=120,
+	     expect=[r"T: pass svm-instructions", r"T: pass nvme-after",
+		     r"T: pass msr-attack"]),
+	dict(name="smi", scenario="smi", judges=["smi"], args="n=20", timeout=120,
+	     expect=[r"T: pass smi-modes", r"T: pass smi-ping", r"T: pass smi"]),
+	dict(name="smi-other-cpu", scenario="smi", judges=["smi"], args="n=20", timeout=120,
+	     options=OPTIONS + " dom0_cpu=1",
+	     expect=[r"T: pass smi-modes", r"T: pass smi-ping", r"T: pass smi"]),
+	# Resets by port are carried out by us, so that they are said.
+	*[dict(name="reset-" + name, scenario="reset", end="reset", args="how=" + how,
+	       expect=[(BANNER, 2), r"T: pass reset", r"d0: resets the machine by " + by])
+	  for name, how, by in (
+		("cf9", "out,1,0xcf9,6", "port 0xcf9"),
+		("cf9-wide", "out,2,0xcf8,0x0600", "port 0xcf9"),
+		("92", "out,2,0x91,0x0100", "port 0x92"),
+		("kbc", "out,1,0x64,0xfe", "the keyboard controller"),
+		("kbc-line", "out,1,0x64,0xd1+out,1,0x60,0", "the keyboard controller"))],
+
 	# Entries of interrupt remapping in xAPIC format.
 	dict(name="eim-off", scenario="nvme", judges=["disk", "irq"],
 	     iommu="intremap=on,eim=off", cpu="EPYC,+svm,+npt,-x2apic",
