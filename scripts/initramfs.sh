@@ -18,12 +18,12 @@ detect_host
 OUT=$TOP/build/initramfs.cpio
 TREE=$TOP/build/initramfs
 VERSION=$(cat "$CACHE/kernel/version")
-MODULES="nvme igb"
+MODULES="nvme igb igbvf"
 
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/tool" "$TOP/scripts/initramfs.sh" \
 		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
@@ -36,6 +36,16 @@ build_edu_module()
 	# Type information would need pahole and a vmlinux, and nobody reads it.
 	quietly edu-module make -C "$CACHE/kernel/headers" M="$dir" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+}
+
+# Programs of our own, static: the guest has the C library of busybox only.
+build_tools()
+{
+	local source
+	for source in "$TOP"/test/boot/tool/*.c; do
+		quietly guest-tools gcc -std=gnu11 -Wall -Wextra -Werror -Os \
+			-static -s -o "$TREE/bin/$(basename "$source" .c)" "$source"
+	done
 }
 
 copy_programs()
@@ -90,6 +100,7 @@ make_tree()
 	mkdir -p "$TREE"
 	build_edu_module
 	copy_programs
+	build_tools
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"

@@ -71,18 +71,25 @@ def make_disk(path):
 		f.truncate(DISK_SIZE)
 
 
-def devices(disk, bridge=False):
-	"""bridge: edu is on a conventional bus, behind a bridge."""
+def devices(disk, bridge=False, port=False):
+	"""
+	bridge: edu is on a conventional bus, behind a bridge; port: igb is
+	behind a root port, which its virtual functions need on other machines.
+	"""
 	edu = "edu,dma_mask=0xffffffffffffffff"
+	igb = "igb,netdev=net0,mac=52:54:00:74:61:70"
 	above = []
+	if port:
+		above += ["-device", "pcie-root-port,id=port0,chassis=1,slot=1"]
+		igb += ",bus=port0"
 	if bridge:
-		above = ["-device", "pcie-pci-bridge,id=pci0"]
+		above += ["-device", "pcie-pci-bridge,id=pci0"]
 		edu += ",bus=pci0,addr=1"
 	return above + [
 		"-drive", "if=none,id=disk0,format=raw,file=%s" % quote(disk),
 		"-device", "nvme,serial=taproot,drive=disk0",
 		"-netdev", "user,id=net0",
-		"-device", "igb,netdev=net0,mac=52:54:00:74:61:70",
+		"-device", igb,
 		"-device", edu,
 	]
 

@@ -7,6 +7,9 @@ The boot tests, as data. Fields, all but the name optional:
   options   the hypervisor's options
   cpu, smp, mem, iommu  the machine, where it is not lane A's; iommu is False or
             the properties of the device intel-iommu
+  port      igb is behind a root port
+  zoo       further devices: a function of zoo.py
+  serve     somebody at 10.0.2.2 gives and takes data (peer.py)
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
   boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
@@ -32,6 +35,8 @@ The boot tests, as data. Fields, all but the name optional:
 
 The letters are those of the boot tests in the project's first issue.
 """
+
+import list_pci
 
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
@@ -303,3 +308,6 @@ TESTS = [
 	dict(name="refuse-no-pvh-note", modules="elf_without_note", end="stop",
 	     expect=[r"REFUSED: .*PVH.*note"]),
 ]
+
+# PCI devices of all kinds, and what can happen to them.
+TESTS += list_pci.TESTS
