@@ -580,7 +580,7 @@ static void check_insns(void)
 	}
 }
 
-void guest_main(const struct start_info *si)
+void guest_main(const struct pvh_start *si)
 {
 	guest_begin(si, "cpuid-msr");
 	check_cpuid();

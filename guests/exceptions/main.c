@@ -360,7 +360,7 @@ static void check_single_steps(uint64_t ecam)
 	trap_handlers[EXC_DB] = NULL;
 }
 
-void guest_main(const struct start_info *si)
+void guest_main(const struct pvh_start *si)
 {
 	const uint8_t *mcfg;
 	uint64_t ecam;

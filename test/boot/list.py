@@ -310,6 +310,7 @@ TESTS = [
 	guest("exceptions"),
 	guest("mmio"),
 	guest("fpu"),
+	guest("hypercalls", options=OPTIONS + " abi=xen"),
 	guest("debug", args="tcg watch=@hvm_cpuid"),
 
 	# (j) refusals: one line that says what is missing and what to do.
