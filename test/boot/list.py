@@ -37,6 +37,9 @@ The letters are those of the boot tests in the project's first issue.
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
 
+# With the Xen guest ABI.
+XEN = OPTIONS + " abi=xen"
+
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
 	r"timeout", r"nobody cared", r"Tx Unit Hang",
@@ -307,11 +310,14 @@ TESTS = [
 
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
+	guest("cpuid-msr", "-xen", options=XEN),
 	guest("exceptions"),
 	guest("mmio"),
-	guest("fpu"),
-	guest("hypercalls", options=OPTIONS + " abi=xen"),
-	guest("debug", args="tcg watch=@hvm_cpuid"),
+	guest("fpu", smp=4, args="tcg smp"),
+	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
+	guest("hypercalls", options=XEN),
+	guest("events", options=XEN),
+	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", end="stop",
