@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Makes build/initramfs.cpio: busybox, lspci, setpci and their libraries, the
-# kernel modules of the test machine's devices, our edu test module, /init and
-# the scenarios of test/boot/guest. Made again only when an input is newer.
+# kernel modules of the test machine's devices, our edu test module, xencall, /init
+# and the scenarios of test/boot/guest. Made again only when an input is newer.
 #
 # Uncompressed on purpose: the emulated processor would spend seconds on
 # decompressing what is copied in a moment.
@@ -18,12 +18,12 @@ detect_host
 OUT=$TOP/build/initramfs.cpio
 TREE=$TOP/build/initramfs
 VERSION=$(cat "$CACHE/kernel/version")
-MODULES="nvme igb"
+MODULES="nvme igb ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/xencall" "$TOP/scripts/initramfs.sh" \
 		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
@@ -36,6 +36,12 @@ build_edu_module()
 	# Type information would need pahole and a vmlinux, and nobody reads it.
 	quietly edu-module make -C "$CACHE/kernel/headers" M="$dir" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+}
+
+build_xencall()
+{
+	quietly xencall gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
+		-o "$TREE/bin/xencall" "$TOP/test/boot/xencall/xencall.c"
 }
 
 copy_programs()
@@ -90,6 +96,7 @@ make_tree()
 	mkdir -p "$TREE"
 	build_edu_module
 	copy_programs
+	build_xencall
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"

@@ -41,6 +41,7 @@ static uint8_t heap_area[HEAP_SIZE] __attribute__((aligned(4096)));
 void host_reset(void)
 {
 	host_console_clear();
+	host_debug_key = '\0';
 	host_panic_expected = false;
 	cpu_count = 1;
 	cpu_this = 0;
@@ -81,6 +82,13 @@ void arch_console_write(const char *s, size_t len)
 const char *host_console(void)
 {
 	return console;
+}
+
+char host_debug_key;
+
+void arch_debug_key(char c)
+{
+	host_debug_key = c;
 }
 
 bool host_console_contains(const char *text)

@@ -30,6 +30,8 @@ void host_reset(void);
 const char *host_console(void);
 bool host_console_contains(const char *text);
 void host_console_clear(void);
+/* The key that arch_debug_key() got last. */
+extern char host_debug_key;
 /* Copy everything to stderr as well, for a test being debugged. */
 extern bool host_console_echo;
 

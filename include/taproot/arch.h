@@ -21,6 +21,9 @@ void arch_console_write(const char *s, size_t len);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
 
+/* A key for the hypervisor; what it is about goes to the log. */
+void arch_debug_key(char c);
+
 /* ---- processors ---- */
 
 /* Number of the processor this code runs on, 0..arch_cpu_count()-1. */

@@ -36,6 +36,7 @@ The letters are those of the boot tests in the project's first issue.
 
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
+XEN = OPTIONS + " abi=xen"
 
 # With the Xen guest ABI.
 XEN = OPTIONS + " abi=xen"
@@ -158,6 +159,11 @@ TESTS = [
 		       r"T: pass ticks",
 		       r"T: pass date-later", r"T: pass steal"])
 	  for smp in (1, 4)],
+
+	dict(name="xen-hotplug", scenario="xen-hotplug", smp=3, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[(r"T: pass timer-", 6), r"T: pass ipi-2",
+		     r"T: pass hotplug"]),
 
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
@@ -308,6 +314,53 @@ TESTS = [
 	     options=OPTIONS + " dom0_cpu=1",
 	     expect=[r"T: pass ping", r"T: pass busy"]),
 
+	# The Xen guest ABI: Linux is a PVH dom0 and finds what it is told.
+	dict(name="xen", scenario="xen", options=XEN, args="version=4.17",
+	     expect=[r"Booting kernel on Xen PVH", r"T: pass capabilities",
+		     r"T: pass version 4\.17-taproot", r"T: pass features",
+		     r"T: pass watchdog-zero"]),
+	dict(name="xen-version", scenario="xen", args="version=4.20",
+	     options=XEN + " abi_version=4.20",
+	     expect=[r"T: pass version 4\.20-taproot"]),
+	# hvc0 as the only console, in both directions.
+	dict(name="xen-hvc", scenario="console", options=XEN,
+	     args="console=hvc0", type=(r"H: console", "taproot reads"),
+	     expect=[r"T: pass console-input"]),
+	# Input goes to the UART, to our keys, to hvc0 and back.
+	dict(name="xen-keys", scenario="console", options=XEN,
+	     type=(r"H: console", "\x01\x01\x01hireu\x01\x01\x01not for the UART\n"
+		   "\x01\x01\x01u\x01\x01\x01\x15taproot reads"),
+	     expect=[r"key e: event channels", r"vcpu1: rip ", r"events: end",
+		     r"console input: the hardware domain's is hvc0",
+		     r"console input: the hardware domain's is its UART",
+		     r"T: pass console-input"]),
+	# Every way to end.
+	dict(name="xen-poweroff", scenario="xen-end", options=XEN,
+	     args="end=poweroff",
+	     expect=[r"d0: shutdown: power-off", r"\bd0: power-off"]),
+	dict(name="xen-reboot", scenario="xen-end", options=XEN, end="reset",
+	     args="end=reboot", expect=[(BANNER, 2), r"d0: shutdown: reboot"]),
+	dict(name="xen-crash", scenario="xen-end", options=XEN, end="reset",
+	     args="end=crash", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ", r"vcpu1: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-watchdog", scenario="xen-end", options=XEN, end="reset",
+	     args="end=watchdog", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: watchdog", r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic", scenario="xen-end", options=XEN, end="reset",
+	     args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"Kernel panic", r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic-noreboot", scenario="xen-end", end="stop",
+	     options=XEN + " noreboot", args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed: halted \(noreboot\)"]),
+	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
+	     args="end=halt", expect=[r"reboot: System halted"]),
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
 	guest("cpuid-msr", "-xen", options=XEN),
