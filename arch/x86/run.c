@@ -89,17 +89,18 @@ static void pass_nmi(struct vcpu *v)
 /* Does anything end HLT (APMv3 HLT): an interrupt that is enabled, an NMI that is not masked? */
 static bool wakes(struct vcpu *v)
 {
-	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !v->arch->nmi_masked) {
+	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !hvm_nmi_masked(v)) {
 		return true;
 	}
 	return hvm->interrupts_enabled(v) &&
 	       (vlapic_pending(&v->lapic) >= 0 || event_callback_pending(v) >= 0);
 }
 
-/* Is the sleep over: by an event, what the vCPU waits for, a start-up message, the end? */
+/* Is the sleep over: by an event, what the vCPU waits for, a request to its life, the end? */
 static bool sleep_over(struct vcpu *v)
 {
-	return v->domain->end != DOMAIN_RUNNING || vcpu_needs_attention(v) || wakes(v) ||
+	return v->domain->end != DOMAIN_RUNNING ||
+	       __atomic_load_n(&v->life.state, __ATOMIC_ACQUIRE) != 0 || wakes(v) ||
 	       (v->wait && v->wait(v));
 }
 

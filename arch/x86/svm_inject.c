@@ -35,7 +35,7 @@ static uint64_t exception_event(struct hvm_exception *e)
  * vCPU is past it when RIP is elsewhere (APMv2 15.20). An NMI that waits for
  * that gets an exit soon, by a timer.
  */
-static bool nmi_masked(struct vcpu *v)
+bool hvm_nmi_masked(struct vcpu *v)
 {
 	struct vcpu_arch *a = v->arch;
 
@@ -48,7 +48,7 @@ static bool nmi_masked(struct vcpu *v)
 
 static void inject_nmi(struct vcpu *v, struct vmcb *b)
 {
-	if (nmi_masked(v)) {
+	if (hvm_nmi_masked(v)) {
 		if (v->arch->nmi_iret && __atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED)) {
 			timer_set(&svm_of(v)->nmi_timer, arch_time() + timer_ns_to_ticks(IRET_NS));
 		}
