@@ -23,13 +23,17 @@ static const char *mode(void)
 	return x2apic ? "x2APIC" : "xAPIC";
 }
 
-/* ---- order of what was taken here ---- */
+/* ---- order of what the first processor took ---- */
 
 static volatile uint8_t order[64];
 static volatile unsigned taken;
 
 static void note(struct frame *f)
 {
+	if (this_cpu()->index != 0) {
+		apic_eoi();
+		return;
+	}
 	if (taken < COUNT(order)) {
 		order[taken] = (uint8_t)f->vector;
 	}
@@ -188,6 +192,7 @@ static void check_order(void)
 	static const uint8_t sorted[] = {0xc3, 0xa1, 0x99, 0x62, 0x61, 0x51, 0x41};
 	static const uint8_t high[] = {0xc3, 0xa1}, rest[] = {0x99, 0x62, 0x61, 0x51, 0x41};
 
+	taken = 0;
 	for (unsigned i = 0; i < COUNT(sent); i++) {
 		send_self(sent[i]);
 		send_self(sent[i]);
@@ -504,21 +509,28 @@ static void count_nmi(struct frame *f)
 	woken++;
 }
 
-/* HLT with interrupts off ends by an NMI, and by nothing else. */
+/*
+ * HLT with interrupts off ends by an NMI, and by nothing else. One that comes too
+ * early, before HLT, is taken there; then another one has to do.
+ */
 static void check_nmi(unsigned cpu)
 {
 	trap_handlers[EXC_NMI] = count_nmi;
 	for (unsigned i = 0; i < 10; i++) {
-		unsigned before = woken;
+		unsigned before = woken, sent = 0;
 
 		smp_run(cpu, halt_off, NULL);
 		delay_us(2000);
 		apic_send(cpus[cpu].apic_id, 0x58 | ICR_ASSERT);
 		delay_us(2000);
 		check(!smp_wait(cpu, 0), "an interrupt woke processor %u from CLI, HLT", U(cpu));
-		apic_send(cpus[cpu].apic_id, ICR_NMI | ICR_ASSERT);
-		check(smp_wait(cpu, 2 * SECOND), "an NMI did not wake processor %u", U(cpu));
-		check(woken == before + 1, "%u NMIs", U(woken - before));
+		do {
+			apic_send(cpus[cpu].apic_id, ICR_NMI | ICR_ASSERT);
+			sent++;
+			check(WAIT(woken == before + sent, SECOND), "%u of %u NMIs",
+			      U(woken - before), U(sent));
+		} while (!smp_wait(cpu, SECOND / 10) && sent < 20);
+		check(smp_wait(cpu, 0), "%u NMIs did not wake processor %u", U(sent), U(cpu));
 	}
 	trap_handlers[EXC_NMI] = NULL;
 }
