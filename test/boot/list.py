@@ -160,6 +160,10 @@ TESTS = [
 		       r"T: pass date-later", r"T: pass steal"])
 	  for smp in (1, 4)],
 
+	dict(name="xen-load", scenario="xen-load", smp=2, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[r"T: pass timer", r"T: pass resched",
+		     r"T: pass callfuncsingle", r"T: pass load"]),
 	dict(name="xen-hotplug", scenario="xen-hotplug", smp=3, timeout=300,
 	     options=OPTIONS + " abi=xen",
 	     expect=[(r"T: pass timer-", 6), r"T: pass ipi-2",
