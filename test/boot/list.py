@@ -372,6 +372,8 @@ TESTS = [
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
+	guest("apic", smp=2, args="tcg smp"),
+	guest("apic", "-xen", smp=4, args="tcg smp", options=XEN),
 	guest("hypercalls", options=XEN),
 	guest("events", options=XEN),
 	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
