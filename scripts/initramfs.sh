@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Makes build/initramfs.cpio: busybox, lspci, setpci and their libraries, the
-# kernel modules of the test machine's devices, our edu test module, xencall, /init
-# and the scenarios of test/boot/guest. Made again only when an input is newer.
+# kernel modules of the test machine's devices, our edu test module, xencall and
+# other programs, /init and the scenarios of test/boot/guest. Made again only
+# when an input is newer.
 #
 # Uncompressed on purpose: the emulated processor would spend seconds on
 # decompressing what is copied in a moment.
@@ -23,7 +24,8 @@ MODULES="nvme igb ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/test/boot/xencall" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/xencall" "$TOP/test/boot/program" \
+		"$TOP/scripts/initramfs.sh" \
 		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
@@ -36,6 +38,16 @@ build_edu_module()
 	# Type information would need pahole and a vmlinux, and nobody reads it.
 	quietly edu-module make -C "$CACHE/kernel/headers" M="$dir" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+}
+
+build_programs()
+{
+	local source name
+	for source in "$TOP"/test/boot/program/*.c; do
+		name=$(basename "$source" .c)
+		quietly "$name" gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
+			-pthread -o "$TREE/bin/$name" "$source"
+	done
 }
 
 build_xencall()
@@ -96,6 +108,7 @@ make_tree()
 	mkdir -p "$TREE"
 	build_edu_module
 	copy_programs
+	build_programs
 	build_xencall
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
