@@ -48,6 +48,9 @@ import list_pci
 OPTIONS = "console=com1 loglvl=info"
 XEN = OPTIONS + " abi=xen"
 
+# With the Xen guest ABI.
+XEN = OPTIONS + " abi=xen"
+
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
 	r"timeout", r"nobody cared", r"Tx Unit Hang",
@@ -374,10 +377,16 @@ TESTS = [
 	     args="end=halt", expect=[r"reboot: System halted"]),
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
+	guest("cpuid-msr", "-xen", options=XEN),
 	guest("exceptions"),
 	guest("mmio"),
-	guest("fpu"),
-	guest("debug", args="tcg watch=@hvm_cpuid"),
+	guest("fpu", smp=4, args="tcg smp"),
+	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
+	guest("apic", smp=2, args="tcg smp"),
+	guest("apic", "-xen", smp=4, args="tcg smp", options=XEN),
+	guest("hypercalls", options=XEN),
+	guest("events", options=XEN),
+	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,
