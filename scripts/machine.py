@@ -94,22 +94,27 @@ def make_disk(path):
 		f.truncate(DISK_SIZE)
 
 
-def devices(disk, bridge=False, snapshot=False):
+def devices(disk, bridge=False, port=False, snapshot=False):
 	"""
-	bridge: edu is on a conventional bus, behind a bridge; snapshot: what is
-	written to the disk is forgotten.
+	bridge: edu is on a conventional bus, behind a bridge; port: igb is
+	behind a root port, which its virtual functions need on other machines;
+	snapshot: what is written to the disk is forgotten.
 	"""
 	edu = "edu,dma_mask=0xffffffffffffffff"
+	igb = "igb,netdev=net0,mac=52:54:00:74:61:70"
 	above = []
+	if port:
+		above += ["-device", "pcie-root-port,id=port0,chassis=1,slot=1"]
+		igb += ",bus=port0"
 	if bridge:
-		above = ["-device", "pcie-pci-bridge,id=pci0"]
+		above += ["-device", "pcie-pci-bridge,id=pci0"]
 		edu += ",bus=pci0,addr=1"
 	return above + [
 		"-drive", "if=none,id=disk0,format=raw,snapshot=%s,file=%s" % (
 			"on" if snapshot else "off", quote(disk)),
 		"-device", "nvme,serial=taproot,drive=disk0",
 		"-netdev", "user,id=net0",
-		"-device", "igb,netdev=net0,mac=52:54:00:74:61:70",
+		"-device", igb,
 		"-device", edu,
 	]
 

@@ -18,7 +18,9 @@ import grub
 import list as tests
 import machine
 import poke
+import peer
 import qemu
+import zoo
 
 DEFAULT_TIMEOUT = 300
 BARE_TRIES = 3
@@ -37,6 +39,7 @@ class Run:
 		self.record = logs / (self.name + ".record")
 		self.folder = tempfile.mkdtemp(prefix="taproot-")
 		self.vm = None
+		self.peer = None
 
 	def text(self):
 		return self.vm.text()
@@ -53,6 +56,8 @@ class Run:
 		return bare_log(self.test, self.log_path.parent)
 
 	def clean(self):
+		if self.peer:
+			self.peer.close()
 		self.disk.unlink(missing_ok=True)
 		shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -96,10 +101,14 @@ def command(run, bare):
 		args += " scenario=" + test["scenario"]
 	if "args" in test:
 		args += " " + test["args"]
+	if test.get("serve"):
+		run.peer = peer.Peer()
+		args += " peer=%d" % run.peer.port
 	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(
-		disk, test.get("bridge", False), tools)
+		disk, test.get("bridge", False), test.get("port", False), tools)
+	argv += getattr(zoo, test["zoo"])(run.folder) if "zoo" in test else []
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
 		argv.append("-no-reboot")

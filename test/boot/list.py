@@ -10,6 +10,9 @@ The boot tests, as data. Fields, all but the name optional:
   kernel    6.1 or 6.12, where it is not the host's own release's
   cpu, smp, mem, iommu, lane  the machine, where it is not lane A's; iommu is False
             or the properties of the device intel-iommu; lane "c" counts instructions
+  port      igb is behind a root port
+  zoo       further devices: a function of zoo.py
+  serve     somebody at 10.0.2.2 gives and takes data (peer.py)
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
   guest     a test kernel of guests/ in their place; args are its command line
@@ -41,8 +44,14 @@ The boot tests, as data. Fields, all but the name optional:
 The letters are those of the boot tests in the project's first issue.
 """
 
+import list_attack
+import list_pci
+
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
+XEN = OPTIONS + " abi=xen"
+
+# With the Xen guest ABI.
 XEN = OPTIONS + " abi=xen"
 
 FORBID_ALWAYS = [
@@ -376,10 +385,16 @@ TESTS = [
 	     args="end=halt", expect=[r"reboot: System halted"]),
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
+	guest("cpuid-msr", "-xen", options=XEN),
 	guest("exceptions"),
 	guest("mmio"),
-	guest("fpu"),
-	guest("debug", args="tcg watch=@hvm_cpuid"),
+	guest("fpu", smp=4, args="tcg smp"),
+	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
+	guest("apic", smp=2, args="tcg smp"),
+	guest("apic", "-xen", smp=4, args="tcg smp", options=XEN),
+	guest("hypercalls", options=XEN),
+	guest("events", options=XEN),
+	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,
@@ -404,3 +419,7 @@ TESTS = [
 	dict(name="refuse-no-pvh-note", modules="elf_without_note", **REFUSAL,
 	     expect=[r"REFUSED: .*PVH.*note"]),
 ]
+
+# PCI devices of all kinds, and what can happen to them.
+TESTS += list_pci.TESTS
+TESTS += list_attack.TESTS
