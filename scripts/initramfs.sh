@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Makes build/initramfs.cpio: busybox, lspci, setpci and their libraries, the
-# kernel modules of the test machine's devices, our edu test module, xencall, /init
-# and the scenarios of test/boot/guest. Made again only when an input is newer.
+# kernel modules of the test machine's devices, our edu test module, our small
+# programs, /init and the scenarios of test/boot/guest. Made again only when an input is newer.
 #
 # Uncompressed on purpose: the emulated processor would spend seconds on
 # decompressing what is copied in a moment.
@@ -23,7 +23,7 @@ MODULES="nvme igb ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/test/boot/xencall" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/programs" "$TOP/scripts/initramfs.sh" \
 		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
@@ -38,10 +38,14 @@ build_edu_module()
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
 
-build_xencall()
+build_programs()
 {
-	quietly xencall gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
-		-o "$TREE/bin/xencall" "$TOP/test/boot/xencall/xencall.c"
+	local source name
+	for source in "$TOP"/test/boot/programs/*.c; do
+		name=$(basename "$source" .c)
+		quietly "$name" gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
+			-o "$TREE/bin/$name" "$source"
+	done
 }
 
 copy_programs()
@@ -96,7 +100,7 @@ make_tree()
 	mkdir -p "$TREE"
 	build_edu_module
 	copy_programs
-	build_xencall
+	build_programs
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"

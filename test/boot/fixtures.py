@@ -115,3 +115,16 @@ def elf_without_note():
 	path = folder() / "elf-without-note"
 	path.write_bytes((header + segment).ljust(offset, b"\0") + code)
 	return [(path, ""), (machine.initramfs(), "")]
+
+
+def kexec_disk(path):
+	"""Behind the disk's own part: sizes, a kernel and its initramfs, in blocks."""
+	block = 4096
+	pieces = [machine.bzimage().read_bytes(), machine.initramfs().read_bytes()]
+	with open(path, "r+b") as f:
+		f.seek(machine.DISK_SIZE)
+		f.write(b"%-64s" % (b"%d %d\n" % tuple(len(p) for p in pieces)))
+		f.truncate(machine.DISK_SIZE + block)
+		f.seek(0, 2)
+		for piece in pieces:
+			f.write(piece + bytes(-len(piece) % block))

@@ -15,6 +15,7 @@ The boot tests, as data. Fields, all but the name optional:
   grub      list of GRUB's commands before that, such as
             "acpi --exclude=DMAR /boot/dmar.aml"
   files     files that those name: a function of fixtures.py
+  disk      a function of fixtures.py that puts more on the disk
   image     the hypervisor's image, where it is not the built one (fixtures.py)
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
@@ -358,6 +359,13 @@ TESTS = [
 		     r"d0: crashed: halted \(noreboot\)"]),
 	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
 	     args="end=halt", expect=[r"reboot: System halted"]),
+	# Another kernel takes the hardware domain over.
+	dict(name="xen-kexec", scenario="kexec", options=XEN, disk="kexec_disk",
+	     timeout=600,
+	     expect=[r"d0: soft reset", r"T: pass second ",
+		     r"T: pass second-events", r"T: pass second-vcpus",
+		     r"T: pass second-disk"]),
+
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
 	guest("exceptions"),
