@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Makes build/initramfs.cpio: busybox, lspci, setpci and their libraries, the
-# kernel modules of the test machine's devices, our edu test module, our small
-# programs, /init and the scenarios of test/boot/guest. Made again only when an input is newer.
+# kernel modules of the test machine's devices, our edu test module, xencall and
+# other programs, /init and the scenarios of test/boot/guest. Made again only
+# when an input is newer.
 #
 # Uncompressed on purpose: the emulated processor would spend seconds on
 # decompressing what is copied in a moment.
@@ -23,7 +24,8 @@ MODULES="nvme igb ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/test/boot/programs" "$TOP/scripts/initramfs.sh" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/program" \
+		"$TOP/scripts/initramfs.sh" \
 		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
@@ -41,10 +43,10 @@ build_edu_module()
 build_programs()
 {
 	local source name
-	for source in "$TOP"/test/boot/programs/*.c; do
+	for source in "$TOP"/test/boot/program/*.c; do
 		name=$(basename "$source" .c)
 		quietly "$name" gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
-			-o "$TREE/bin/$name" "$source"
+			-pthread -o "$TREE/bin/$name" "$source"
 	done
 }
 

@@ -101,7 +101,7 @@ struct msix_entry {
 
 /* Pages that hold the table or the pending bits: trapped, reached through a window. */
 struct msix_region {
-	struct pci_function *function;
+	struct pci_function *function; /* once set, for ever */
 	struct iomap window;
 	uint32_t first; /* offset in the BAR, page aligned */
 	uint32_t pages; /* 0: not in use */
@@ -127,7 +127,7 @@ struct pci_msix {
 	uint32_t table; /* offsets in their BARs */
 	uint32_t pba;
 	struct msix_entry *entry;
-	/* [0] holds the table, and the pending bits when they are near; [1] otherwise those. */
+	/* [0] holds the table, and the pending bits when they are near; [1] otherwise those. Last. */
 	struct msix_region region[2];
 };
 
@@ -154,7 +154,7 @@ struct pci_function {
 	uint8_t concern[PCI_CONFIG_SIZE / 4];
 	struct pci_bar bar[PCI_BARS_MAX];
 	struct pci_msi msi;
-	struct pci_msix msix;
+	struct pci_msix msix; /* last: function_clear() of spare.c */
 };
 
 /* One entry of the index. ops == NULL: nobody. */

@@ -37,14 +37,31 @@ static bool windows_suffice(const struct pci_function *f)
 	       f->msix.region[1].window.pages >= MSIX_PBA_PAGES;
 }
 
+/*
+ * All zero but what leads from a region to its lock: a processor may have
+ * looked the region up, and call its handler only now. And the windows, which
+ * are used again.
+ */
+static void function_clear(struct pci_function *f)
+{
+	char *rest = (char *)f + offsetof(struct pci_function, next);
+
+	memset(rest, 0, (size_t)((char *)&f->msix.region[0] - rest));
+	for (unsigned i = 0; i < 2; i++) {
+		struct msix_region *r = &f->msix.region[i];
+
+		r->first = 0;
+		r->pages = 0;
+		r->bar = 0;
+		r->mapped = false;
+		r->offset = 0;
+	}
+}
+
 void spare_function_put(struct pci_root *root, struct pci_function *f)
 {
-	struct iomap window[2] = {f->msix.region[0].window, f->msix.region[1].window};
-
-	memset(f, 0, sizeof(*f));
 	f->root = root;
-	f->msix.region[0].window = window[0];
-	f->msix.region[1].window = window[1];
+	function_clear(f);
 	if (windows_suffice(f)) {
 		f->next = root->spare_function;
 		root->spare_function = f;
