@@ -12,6 +12,7 @@
 #include <taproot/arch.h>
 #include <taproot/irq.h>
 #include <taproot/types.h>
+#include <taproot/vcpu.h>
 
 #define HOST_CPUS_MAX    16
 #define HOST_DOMAINS_MAX 8
@@ -88,6 +89,15 @@ extern unsigned host_ioapic_torn_count;
 
 /* Kicks a vCPU has got. */
 unsigned host_kick_count(const struct vcpu *v);
+
+/* What became of a vCPU's registers. */
+struct host_vcpu_state {
+	unsigned resets;
+	int page; /* of the last start-up message since the reset; -1: none */
+	bool loaded;
+	struct vcpu_registers registers;
+};
+struct host_vcpu_state *host_vcpu_state(const struct vcpu *v);
 
 /* ---- ports ---- */
 

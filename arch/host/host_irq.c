@@ -33,12 +33,14 @@ static struct {
 unsigned host_ioapic_torn_count;
 
 static unsigned kicks[HOST_DOMAINS_MAX][DOMAIN_VCPUS_MAX];
+static struct host_vcpu_state vcpu_state[HOST_DOMAINS_MAX][DOMAIN_VCPUS_MAX];
 
 void host_irq_reset(void)
 {
 	memset(vectors, 0, sizeof(vectors));
 	memset(ioapic, 0, sizeof(ioapic));
 	memset(kicks, 0, sizeof(kicks));
+	memset(vcpu_state, 0, sizeof(vcpu_state));
 	vector_limit = VECTORS;
 	host_ioapic_torn_count = 0;
 }
@@ -219,6 +221,44 @@ void arch_vcpu_kick(struct vcpu *v)
 {
 	ASSERT(v->domain->id < HOST_DOMAINS_MAX);
 	__atomic_fetch_add(&kicks[v->domain->id][v->id], 1, __ATOMIC_RELAXED);
+}
+
+/* ---- a vCPU's registers: what was asked for last ---- */
+
+struct host_vcpu_state *host_vcpu_state(const struct vcpu *v)
+{
+	ASSERT(v->domain->id < HOST_DOMAINS_MAX);
+	return &vcpu_state[v->domain->id][v->id];
+}
+
+void arch_vcpu_reset(struct vcpu *v)
+{
+	struct host_vcpu_state *s = host_vcpu_state(v);
+
+	s->resets++;
+	s->page = -1;
+	s->loaded = false;
+}
+
+void arch_vcpu_startup(struct vcpu *v, unsigned page)
+{
+	host_vcpu_state(v)->page = (int)page;
+}
+
+void arch_vcpu_load(struct vcpu *v, const struct vcpu_registers *r)
+{
+	struct host_vcpu_state *s = host_vcpu_state(v);
+
+	arch_vcpu_reset(v);
+	s->loaded = true;
+	s->registers = *r;
+}
+
+/* A processor with CR4 bits 0 to 10, EFER's SCE, LME, LMA and NX, and 40 bits of address. */
+bool arch_vcpu_valid(struct vcpu *v, const struct vcpu_registers *r)
+{
+	(void)v;
+	return !(r->cr4 & ~0x7ffull) && !(r->efer & ~0xd01ull) && !(r->cr3 >> 40);
 }
 
 unsigned host_kick_count(const struct vcpu *v)

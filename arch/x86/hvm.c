@@ -43,7 +43,7 @@ int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start)
 	if (!v->arch) {
 		return -ENOMEM;
 	}
-	v->arch->rip = start->entry;
+	v->arch->rip = start ? start->entry : 0xfff0;
 	hvm_msr_init(v);
 	return hvm->vcpu_init(v, start);
 }
@@ -52,17 +52,19 @@ void hvm_refill(struct domain *d)
 {
 	struct nested *n = &d->arch->npt;
 
-	d->refill = false;
+	__atomic_store_n(&d->refill, false, __ATOMIC_SEQ_CST);
 	if (iommu_refill(d)) {
 		log_guest("d%u: no memory for tables of the IOMMU", d->id);
 	}
 	if (d->pci && pci_root_refill(d->pci)) {
 		log_guest("d%u: no memory for PCI functions that appear", d->id);
 	}
+	lock_acquire(&d->mem_lock);
 	if (n->reserve_count < HVM_RESERVE_PAGES / 2 && nested_refill(n, HVM_RESERVE_PAGES)) {
 		log_error("d%u: no memory for nested page tables (%u pages free)", d->id,
 			  (unsigned)page_free_count());
 	}
+	lock_release(&d->mem_lock);
 }
 
 /*
@@ -136,6 +138,17 @@ void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, 
 	d->refill = true;
 	(void)hvm_shootdown(d);
 	iommu_memmap_changed(d, changes, count);
+}
+
+void hvm_log_vcpus(struct domain *d)
+{
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		if (!vcpu_is_up(d->vcpu[i])) {
+			log_info("vcpu%u: down", i);
+		} else {
+			hvm->log_state(d->vcpu[i]);
+		}
+	}
 }
 
 void arch_vcpu_kick(struct vcpu *v)

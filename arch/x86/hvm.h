@@ -116,6 +116,7 @@ struct hvm_ops {
 	const char *(*refusal)(void);
 	int (*cpu_enable)(void);
 	int (*domain_init)(struct domain *d);
+	/* `start` NULL: as after INIT. */
 	int (*vcpu_init)(struct vcpu *v, const struct hvm_start *start);
 	/* For ever: hvm_next(), enter the guest, irq_window(), carry out the exit. */
 	NORETURN void (*run)(struct vcpu *v);
@@ -128,6 +129,12 @@ struct hvm_ops {
 	bool (*set_efer)(struct vcpu *v, uint64_t value);
 	void (*set_pat)(struct vcpu *v, uint64_t value);
 	void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
+	/* vcpu.c's, the vendor's part: the state after INIT, real mode at page << 12, these registers. */
+	void (*reset)(struct vcpu *v);
+	void (*startup)(struct vcpu *v, unsigned page);
+	void (*load)(struct vcpu *v, const struct vcpu_registers *r);
+	/* EFER, LMA included, as a guest may have it. */
+	bool (*efer_valid)(uint64_t value);
 	/* RFLAGS.IF: the vCPU takes interrupts at all. */
 	bool (*interrupts_enabled)(const struct vcpu *v);
 	/* CR4.SMAP is on and RFLAGS.AC clear: the kernel may not touch user memory now. */
@@ -209,7 +216,10 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
 
 /* hvm.c: a domain and its vCPUs on this architecture. -ENOMEM. */
 int hvm_domain_init(struct domain *d) MUST_CHECK;
+/* `start` NULL: it waits to be started. */
 int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start) MUST_CHECK;
+/* hvm.c: the state of every vCPU, for the log. They are out of the guest, or soon will be. */
+void hvm_log_vcpus(struct domain *d);
 /*
  * Every vCPU of the domain has forgotten its translations when this returns;
  * how many had to be brought out of the guest for it. A lock may be held.
@@ -239,7 +249,8 @@ static inline bool hvm_has_work(const struct vcpu *v)
 	const struct domain *d = v->domain;
 
 	return (__atomic_load_n(&d->end, __ATOMIC_RELAXED) | d->refill | v->arch->halted |
-		this_cpu()->nmi_pending | (uintptr_t)v->deferred) != 0;
+		__atomic_load_n(&v->life.state, __ATOMIC_RELAXED) | this_cpu()->nmi_pending |
+		(uintptr_t)v->deferred) != 0;
 }
 
 /* The vCPU to enter now, with everything done that comes before. */

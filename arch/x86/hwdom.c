@@ -206,8 +206,8 @@ static void load_kernel(struct domain *d, const struct boot_info *info,
 	static char cmdline[BOOT_CMDLINE_MAX + OPTION_CMDLINE_MAX + 2];
 	static struct elf_image elf;
 	static struct load_error err;
-	uint32_t apic_id = d->vcpu[0]->lapic.id;
-	const struct acpi_build_config build = {.vcpus = 1, .apic_id = &apic_id,
+	static uint32_t apic_id[DOMAIN_VCPUS_MAX];
+	const struct acpi_build_config build = {.vcpus = d->vcpu_count, .apic_id = apic_id,
 						.lapic = (uint32_t)acpi->madt.lapic.v};
 	struct pvh_config config = {
 		.kernel = hpa(info->module[0].start),
@@ -218,6 +218,9 @@ static void load_kernel(struct domain *d, const struct boot_info *info,
 	struct pvh_plan plan;
 	gpa_t rsdp;
 
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		apic_id[i] = d->vcpu[i]->lapic.id;
+	}
 	if (info->module_count > 1) {
 		config.initrd = hpa(info->module[1].start);
 		config.initrd_size = info->module[1].size;
@@ -257,7 +260,23 @@ static void map_memory(struct domain *d)
 		 (unsigned long long)d->arch->npt.root_hpa.v, d->arch->npt.table_pages);
 }
 
-struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi)
+/* The first vCPU on its processor, the others on those that remain, in order. */
+static void add_vcpus(struct domain *d)
+{
+	unsigned count = pcpu_count;
+
+	if (options.dom0_max_vcpus && options.dom0_max_vcpus < count) {
+		count = options.dom0_max_vcpus;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		unsigned cpu = i == 0 ? options.dom0_cpu : i <= options.dom0_cpu ? i - 1 : i;
+
+		must(domain_add_vcpu(d, pcpus[cpu]->apic_id, cpu, d->xen_abi),
+		     "no memory for a vCPU");
+	}
+}
+
+struct domain *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi)
 {
 	struct domain *d = domain_create(0, true, 1ull << hvm_phys_bits(), MEMMAP_RANGES);
 	struct hvm_start start;
@@ -268,18 +287,18 @@ struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *a
 	d->xen_abi = options.abi == ABI_XEN;
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
-	must(domain_add_vcpu(d, pcpus[options.dom0_cpu]->apic_id, options.dom0_cpu,
-			     d->xen_abi),
-	     "no memory for a vCPU");
+	add_vcpus(d);
 	load_kernel(d, info, acpi, &start);
 	map_memory(d);
 	must(iommu_domain_build(d), "no memory for the IOMMU's tables");
 	build_platform(d, acpi);
 	must(pci_root_enumerate(d->pci), "enumerating PCI functions");
 	must(iommu_start(d), "the IOMMU does not start");
-	must(hvm_vcpu_init(d->vcpu[0], &start), "no memory for a vCPU");
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		must(hvm_vcpu_init(d->vcpu[i], i ? NULL : &start), "no memory for a vCPU");
+	}
 	log_info("d%u: %u of %u KiB of the hypervisor's memory in use", d->id,
 		 (unsigned)((page_total_count() - page_free_count()) * 4),
 		 (unsigned)(page_total_count() * 4));
-	return d->vcpu[0];
+	return d;
 }

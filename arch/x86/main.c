@@ -104,5 +104,5 @@ void hypervisor_main(struct boot_info *info)
 		log_notice("dom0_cpu: there is no processor %u, using 0", options.dom0_cpu);
 		options.dom0_cpu = 0;
 	}
-	smp_run(options.dom0_cpu, hwdom_build(info, &acpi));
+	smp_run(hwdom_build(info, &acpi));
 }

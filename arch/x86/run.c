@@ -14,9 +14,33 @@
 #include "cpu.h"
 #include "hvm.h"
 
-/* The domain is gone: what that means for the machine when it is the hardware domain. */
+#define LEAVE_WAIT 10000 /* microseconds in which all vCPUs leave the guest */
+
+/* All vCPUs were kicked; give them the time to be out of the guest. */
+static void wait_left(const struct domain *d)
+{
+	uint64_t end = arch_time() + ticks_from_us(LEAVE_WAIT);
+
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		while (__atomic_load_n(&d->vcpu[i]->arch->in_guest, __ATOMIC_ACQUIRE) &&
+		       arch_time() < end) {
+			cpu_pause();
+		}
+	}
+}
+
+/*
+ * The domain is gone: what that means for the machine when it is the hardware
+ * domain. The first processor to come here sees to it, the others stop.
+ */
 static NORETURN void domain_ended(struct domain *d)
 {
+	static bool begun;
+
+	if (__atomic_exchange_n(&begun, true, __ATOMIC_ACQ_REL)) {
+		machine_halt();
+	}
+	wait_left(d);
 	switch (__atomic_load_n(&d->end, __ATOMIC_ACQUIRE)) {
 	case DOMAIN_REBOOT:
 		log_info("d%u: reboot", d->id);
@@ -25,6 +49,7 @@ static NORETURN void domain_ended(struct domain *d)
 		log_info("d%u: powered off, but the machine still runs: halted", d->id);
 		machine_halt();
 	default:
+		hvm_log_vcpus(d);
 		log_notice("d%u: crashed%s", d->id, options.noreboot ? ": halted (noreboot)" : "");
 		if (options.noreboot) {
 			machine_halt();
@@ -79,11 +104,24 @@ static void wait_for_event(struct vcpu *v)
 	v->arch->halted = 0;
 }
 
+/* Not started yet, or down: only what starts it, or ends the domain, ends the sleep. */
+static void wait_for_start(struct vcpu *v)
+{
+	while (v->domain->end == DOMAIN_RUNNING && !vcpu_needs_attention(v)) {
+		pass_nmi(v);
+		irq_wait();
+	}
+}
+
 struct vcpu *hvm_work(struct vcpu *v)
 {
 	while (hvm_has_work(v)) {
 		if (v->domain->end != DOMAIN_RUNNING) {
 			domain_ended(v->domain);
+		}
+		if (v->life.state != 0 && !vcpu_attend(v)) {
+			wait_for_start(v);
+			continue;
 		}
 		if (v->deferred != NULL || v->domain->refill) {
 			deferred_work(v);

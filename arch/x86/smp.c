@@ -67,12 +67,11 @@ static void set_start(void *arg)
 	__atomic_store_n(&this_cpu()->start, arg, __ATOMIC_RELEASE);
 }
 
-void smp_run(unsigned cpu, struct vcpu *v)
+void smp_run(struct domain *d)
 {
-	if (cpu == this_cpu()->id) {
-		hvm_run(v);
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		smp_call(d->vcpu[i]->cpu, set_start, d->vcpu[i]);
 	}
-	smp_call(cpu, set_start, v);
 	ap_main();
 }
 

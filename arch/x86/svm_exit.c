@@ -210,7 +210,6 @@ static void exit_shutdown(struct vcpu *v, struct vmcb *b)
 {
 	(void)b;
 	log_notice("d%u vcpu%u: triple fault", v->domain->id, v->id);
-	svm_ops.log_state(v);
 	arch_domain_end(v->domain, DOMAIN_CRASHED);
 }
 
@@ -246,7 +245,6 @@ static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 	if (code == UINT64_MAX) {
 		log_notice("d%u vcpu%u: the processor refuses the guest's state", v->domain->id,
 			   v->id);
-		svm_ops.log_state(v);
 		arch_domain_end(v->domain, DOMAIN_CRASHED);
 		return;
 	}

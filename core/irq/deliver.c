@@ -34,11 +34,11 @@ static struct vcpu *irq_single_target(struct domain *d, const struct irq_message
 {
 	struct vcpu *v;
 
-	if (m->logical || m->dest == m->broadcast || m->dest >= d->vcpu_count) {
+	if (m->logical || m->dest == m->broadcast || m->dest >= DOMAIN_APIC_IDS) {
 		return NULL;
 	}
-	v = d->vcpu[m->dest];
-	return vlapic_matches(&v->lapic, m->dest, false, m->broadcast) ? v : NULL;
+	v = d->by_apic_id[m->dest];
+	return v && vlapic_matches(&v->lapic, m->dest, false, m->broadcast) ? v : NULL;
 }
 
 /* Hand the message to one local APIC. */

@@ -12,6 +12,7 @@
 struct irq_source;
 struct memmap_change;
 struct vcpu;
+struct vcpu_registers;
 
 /* ---- console and log ---- */
 
@@ -127,6 +128,13 @@ int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t
 void *arch_guest_ram(struct domain *d, gpa_t a);
 /* Ticks that the vCPU's TSC is ahead of arch_time(). */
 uint64_t arch_tsc_offset(const struct vcpu *v);
+/* The vCPU's registers after INIT (SDM 3A 9.1.1); then, after a start-up message, real mode at page << 12. */
+void arch_vcpu_reset(struct vcpu *v);
+void arch_vcpu_startup(struct vcpu *v, unsigned page);
+/* The same, these registers. The three are called by the vCPU's own processor. */
+void arch_vcpu_load(struct vcpu *v, const struct vcpu_registers *r);
+/* May a vCPU have these control registers? */
+bool arch_vcpu_valid(struct vcpu *v, const struct vcpu_registers *r);
 /* Make `v` look at its pending events before it executes another guest instruction. */
 void arch_vcpu_kick(struct vcpu *v);
 /* The domain asked for its own end: enum domain_end of domain.h. Returns; the vCPU stops at its next entry. */

@@ -13,11 +13,13 @@
 #include <taproot/lock.h>
 #include <taproot/memmap.h>
 #include <taproot/uart.h>
+#include <taproot/vcpu.h>
 #include <taproot/vioapic.h>
 #include <taproot/vlapic.h>
 #include <taproot/vtime.h>
 
 #define DOMAIN_VCPUS_MAX 256
+#define DOMAIN_APIC_IDS  256
 
 struct pci_root;
 struct domain_arch;
@@ -30,6 +32,7 @@ struct vcpu {
 	struct domain *domain;
 	uint32_t id;
 	uint32_t cpu; /* processor it runs on */
+	struct vcpu_life life;
 	struct vlapic lapic;
 	struct event_vcpu event;
 	struct vtime time;
@@ -61,6 +64,7 @@ struct domain {
 	struct uart uart;
 	struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
 	unsigned vcpu_count;
+	struct vcpu *by_apic_id[DOMAIN_APIC_IDS]; /* those below DOMAIN_APIC_IDS; fixed at creation */
 	bool xen_abi;           /* Xen CPUID leaves and hypercalls are there */
 	struct event_domain *event;
 	uint64_t param[64];     /* HVM_PARAM_*, as the guest reads them */
@@ -80,7 +84,10 @@ struct domain *domain_find(uint16_t id);
 
 /* An empty domain with room for `ranges` memmap ranges. NULL: out of memory. */
 struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit, unsigned ranges);
-/* A vCPU with its virtual local APIC; `cpu` is where it runs. -ENOMEM, -ENOSPC. */
+/*
+ * A vCPU with its virtual local APIC; `cpu` is where it runs. The first one
+ * runs, the others wait to be started. -ENOMEM, -ENOSPC.
+ */
 int domain_add_vcpu(struct domain *d, uint32_t apic_id, unsigned cpu, bool x2apic) MUST_CHECK;
 
 struct frames;

@@ -26,7 +26,8 @@ struct options {
 	bool x2apic;                           /* use x2APIC mode on the machine when it is there */
 	uint64_t dom0_mem;                     /* bytes; 0: all there is */
 	uint32_t abi_version;                  /* of Xen, as reported: major << 16 | minor */
-	uint32_t dom0_cpu; /* number of the processor that runs the hardware domain */
+	uint32_t dom0_cpu; /* number of the processor that runs the hardware domain's first vCPU */
+	uint32_t dom0_max_vcpus;               /* 0: as many as there are processors */
 	char dom0_cmdline[OPTION_CMDLINE_MAX]; /* appended to the module's own */
 };
 

@@ -215,6 +215,11 @@ TESTS = [
 	dict(name="four-cpus", scenario="boot", smp=4,
 	     expect=[r"processors: 4 of 4 run, x2APIC mode",
 		     r"T: pass init"]),
+	# Every processor runs a vCPU.
+	*[dict(name="smp-%d" % n, scenario="smp", smp=n, bare=True, args="cpus=%d" % n,
+	       timeout=300,
+	       expect=[r"T: pass nproc %d of %d" % (n, n)])
+	  for n in (1, 2, 4, 8)],
 	dict(name="mem-6g", scenario="nvme", mem="6144", judges=["disk", "irq"],
 	     expect=[r"init: memory 5[0-9]{3} MiB"]),
 	dict(name="no-iommu", scenario="network", iommu=False, judges=["irq"],

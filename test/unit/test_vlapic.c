@@ -425,7 +425,7 @@ static void test_icr_without_effect(void **state)
 	send(l, 9u << 24, 0x8500);
 	send(l, 9u << 24, 0x4610);
 	assert_false(host_console_contains("IPI"));
-	send(l, 1u << 24, 0xc500);
+	send(l, 1u << 24, 0x4200);
 	assert_true(host_console_contains("IPI"));
 	for (unsigned mode = 2; mode < 8; mode++) {
 		if (mode != 4) {
