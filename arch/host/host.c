@@ -30,6 +30,8 @@ static unsigned cpu_count = 1;
 static __thread unsigned cpu_this;
 
 static uint64_t time_now = TIME_START;
+static uint64_t wallclock;
+static bool time_stable;
 static uint64_t time_hz = HOST_TIME_HZ;
 static uint64_t timer_armed[HOST_CPUS_MAX];
 unsigned host_timer_arm_count;
@@ -55,6 +57,8 @@ void host_reset(void)
 	heap_init(heap_area, sizeof(heap_area));
 	hardware_domain = NULL;
 	domain_list = NULL;
+	wallclock = 0;
+	time_stable = false;
 }
 
 void arch_console_write(const char *s, size_t len)
@@ -136,6 +140,26 @@ uint64_t arch_time(void)
 uint64_t arch_time_hz(void)
 {
 	return time_hz;
+}
+
+bool arch_time_stable(void)
+{
+	return time_stable;
+}
+
+void host_time_set_stable(bool stable)
+{
+	time_stable = stable;
+}
+
+uint64_t arch_wallclock(void)
+{
+	return wallclock;
+}
+
+void host_wallclock_set(uint64_t seconds)
+{
+	wallclock = seconds;
 }
 
 void host_time_set(uint64_t ticks)

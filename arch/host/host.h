@@ -54,6 +54,9 @@ void host_cpu_set(unsigned cpu);
 /* Set the time without running timers. */
 void host_time_set(uint64_t ticks);
 void host_time_set_hz(uint64_t hz);
+void host_time_set_stable(bool stable);
+/* What the machine's clock says: seconds since 1970. */
+void host_wallclock_set(uint64_t seconds);
 /* Let time pass: every timer interrupt that falls due comes, on its processor. Returns how many. */
 unsigned host_time_advance(uint64_t ticks);
 /* What arch_timer_arm() was told last on a processor, UINT64_MAX: nothing. */

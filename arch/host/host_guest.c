@@ -26,6 +26,8 @@ static struct guest {
 	uint64_t tsc_offset[DOMAIN_VCPUS_MAX];
 } guests[HOST_DOMAINS_MAX];
 
+unsigned host_flush_count;
+
 static struct guest *guest_of(const struct domain *d)
 {
 	ASSERT(d->id < HOST_DOMAINS_MAX);
@@ -35,6 +37,7 @@ static struct guest *guest_of(const struct domain *d)
 void host_guest_reset(void)
 {
 	memset(guests, 0, sizeof(guests));
+	host_flush_count = 0;
 }
 
 bool host_guest_add_ram(struct domain *d, uint64_t start, void *buffer, size_t size)
@@ -135,6 +138,12 @@ int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t
 		len -= n;
 	}
 	return 0;
+}
+
+void arch_domain_flush(struct domain *d)
+{
+	(void)d;
+	host_flush_count++;
 }
 
 uint64_t arch_tsc_offset(const struct vcpu *v)

@@ -26,6 +26,9 @@ void host_guest_set_access(struct domain *d, uint64_t start, uint64_t size,
 
 void host_tsc_offset_set(struct vcpu *v, uint64_t offset);
 
+/* Calls of arch_domain_flush(). */
+extern unsigned host_flush_count;
+
 /* For host_reset(). */
 void host_guest_reset(void);
 

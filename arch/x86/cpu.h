@@ -17,7 +17,7 @@ struct domain;
 /* ---- features of the processor, the same on all of them (cpu.c) ---- */
 
 struct cpu_features {
-	bool nx, gib_pages, smep, smap, x2apic, tsc_deadline, hypervisor;
+	bool nx, gib_pages, smep, smap, x2apic, tsc_deadline, tsc_invariant, hypervisor;
 	uint8_t phys_bits;
 	char vendor[13];
 };

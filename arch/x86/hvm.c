@@ -171,9 +171,15 @@ void arch_domain_end(struct domain *d, unsigned reason)
 	}
 }
 
+void arch_domain_flush(struct domain *d)
+{
+	(void)hvm_shootdown(d);
+}
+
 uint64_t arch_tsc_offset(const struct vcpu *v)
 {
-	return v->arch->tsc_offset;
+	/* A vCPU is known to the core before it is built here. */
+	return v->arch ? v->arch->tsc_offset : 0;
 }
 
 void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)

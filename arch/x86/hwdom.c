@@ -285,6 +285,9 @@ struct domain *hwdom_build(const struct boot_info *info, const struct acpi_host 
 		refuse("the hardware domain cannot be built: no memory");
 	}
 	d->xen_abi = options.abi == ABI_XEN;
+	if (d->xen_abi) {
+		must(event_domain_init(d), "no memory for event channels");
+	}
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
 	add_vcpus(d);

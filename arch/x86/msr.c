@@ -218,6 +218,7 @@ static void write_tsc(struct vcpu *v, uint64_t value)
 
 	v->arch->tsc_offset = value - arch_time();
 	hvm->set_tsc_offset(v, v->arch->tsc_offset);
+	vtime_update(v);
 	if (armed) {
 		(void)vlapic_msr_write(&v->lapic, MSR_TSC_DEADLINE, host_deadline(v, deadline));
 	}

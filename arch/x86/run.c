@@ -11,6 +11,7 @@
 #include <taproot/errno.h>
 #include <taproot/log.h>
 #include <taproot/option.h>
+#include <xen/vcpu.h>
 #include "cpu.h"
 #include "hvm.h"
 
@@ -88,29 +89,48 @@ static bool wakes(struct vcpu *v)
 	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !v->arch->nmi_masked) {
 		return true;
 	}
-	return hvm->interrupts_enabled(v) && vlapic_pending(&v->lapic) >= 0;
+	return hvm->interrupts_enabled(v) &&
+	       (vlapic_pending(&v->lapic) >= 0 || event_callback_pending(v) >= 0);
 }
 
-/* HLT: sleep until there is something to deliver. The check and the sleep are one step, interrupts off. */
+/* Is the sleep over: by an event, what the vCPU waits for, a start-up message, the end? */
+static bool sleep_over(struct vcpu *v)
+{
+	return v->domain->end != DOMAIN_RUNNING || vcpu_needs_attention(v) || wakes(v) ||
+	       (v->wait && v->wait(v));
+}
+
+/*
+ * HLT, or a hypercall that sleeps: until there is something to deliver. The
+ * check and the sleep are one step, interrupts off.
+ */
 static void wait_for_event(struct vcpu *v)
 {
 	for (;;) {
 		pass_nmi(v);
-		if (v->domain->end != DOMAIN_RUNNING || wakes(v)) {
+		if (sleep_over(v)) {
 			break;
 		}
+		vtime_runstate(v, RUNSTATE_blocked);
 		irq_wait();
 	}
+	vtime_runstate(v, RUNSTATE_running);
 	v->arch->halted = 0;
+	if (v->wait) {
+		v->wait = NULL;
+		event_wait_end(v);
+	}
 }
 
 /* Not started yet, or down: only what starts it, or ends the domain, ends the sleep. */
 static void wait_for_start(struct vcpu *v)
 {
+	vtime_runstate(v, RUNSTATE_offline);
 	while (v->domain->end == DOMAIN_RUNNING && !vcpu_needs_attention(v)) {
 		pass_nmi(v);
 		irq_wait();
 	}
+	vtime_runstate(v, RUNSTATE_running);
 }
 
 struct vcpu *hvm_work(struct vcpu *v)
@@ -127,7 +147,7 @@ struct vcpu *hvm_work(struct vcpu *v)
 			deferred_work(v);
 		}
 		pass_nmi(v);
-		if (v->arch->halted) {
+		if (v->arch->halted || v->wait) {
 			wait_for_event(v);
 		}
 		v = hvm_schedule(v);
@@ -138,5 +158,6 @@ struct vcpu *hvm_work(struct vcpu *v)
 void hvm_run(struct vcpu *v)
 {
 	this_cpu()->vcpu = v;
+	vtime_runstate(v, RUNSTATE_running);
 	hvm->run(v);
 }

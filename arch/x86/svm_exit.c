@@ -290,11 +290,12 @@ static inline void prepare_events(struct vcpu *v, struct svm_vcpu *s, struct vmc
 
 	b->eventinj = 0;
 	if (b->icpt_misc1 & ICPT_VINTR) {
-		vintr &= ~(VINTR_IRQ | 0xfull << VINTR_PRIO_SHIFT);
+		vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | 0xfull << VINTR_PRIO_SHIFT);
 		b->icpt_misc1 &= ~ICPT_VINTR;
 	}
 	b->vintr = vintr | vlapic_tpr_class(&v->lapic);
-	if (__builtin_expect(s->reinject | v->arch->exception.valid | vlapic_events(&v->lapic),
+	if (__builtin_expect(s->reinject | v->arch->exception.valid | vlapic_events(&v->lapic) |
+				     v->event.callback_vector,
 			     0)) {
 		svm_choose_event(v);
 	}

@@ -54,13 +54,34 @@ static void inject_nmi(struct vcpu *v, struct vmcb *b)
 }
 
 /*
+ * The event channel upcall past the local APIC (Xen ABI hvm/params.h): due for as
+ * long as the guest has not taken note of it, whatever TPR says.
+ */
+static void inject_callback(struct vcpu *v, struct vmcb *b)
+{
+	int vector = event_callback_pending(v);
+
+	if (vector < 0) {
+		return;
+	}
+	if (!b->eventinj && (b->rflags & RFLAGS_IF) && !(b->int_state & 1)) {
+		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;
+	} else {
+		window_open(b, 0xf);
+		b->vintr |= VINTR_IGN_TPR;
+	}
+}
+
+/*
  * Inject the interrupt that is due, or ask for an exit when one can be taken:
  * the window's priority makes it open when the guest lowers CR8 too.
  */
 static void inject_interrupt(struct vcpu *v, struct vmcb *b)
 {
-	int vector = vlapic_pending(&v->lapic);
+	int vector;
 
+	inject_callback(v, b);
+	vector = vlapic_pending(&v->lapic);
 	if (vector >= 0 && !b->eventinj && (b->rflags & RFLAGS_IF) && !(b->int_state & 1)) {
 		vlapic_take(&v->lapic, (unsigned)vector);
 		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;

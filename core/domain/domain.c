@@ -67,6 +67,8 @@ int domain_add_vcpu(struct domain *d, uint32_t apic_id, unsigned cpu, bool x2api
 	v->cpu = cpu;
 	v->life.state = v->id ? VCPU_WAITS : 0;
 	vlapic_init(&v->lapic, v, apic_id, v->id == 0, x2apic);
+	vtime_vcpu_init(v);
+	event_vcpu_init(v);
 	if (apic_id < DOMAIN_APIC_IDS) {
 		d->by_apic_id[apic_id] = v;
 	}

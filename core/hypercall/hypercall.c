@@ -12,7 +12,15 @@
 #include <xen/xen.h>
 
 static hypercall_fn *const table[] = {
+	[__HYPERVISOR_memory_op] = hypercall_memory_op,
+	[__HYPERVISOR_set_timer_op] = hypercall_set_timer_op,
 	[__HYPERVISOR_xen_version] = hypercall_xen_version,
+	[__HYPERVISOR_console_io] = hypercall_console_io,
+	[__HYPERVISOR_vm_assist] = hypercall_vm_assist,
+	[__HYPERVISOR_vcpu_op] = hypercall_vcpu_op,
+	[__HYPERVISOR_sched_op] = hypercall_sched_op,
+	[__HYPERVISOR_event_channel_op] = hypercall_event_channel_op,
+	[__HYPERVISOR_hvm_op] = hypercall_hvm_op,
 };
 
 int64_t hypercall_run(struct hypercall *h)

@@ -126,6 +126,8 @@ int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len) 
 int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t len) MUST_CHECK;
 /* The domain's RAM at `a`, to the end of its page; NULL: that is not its RAM now. */
 void *arch_guest_ram(struct domain *d, gpa_t a);
+/* Every vCPU of the domain forgets what it knows of its own page tables. No lock is held. */
+void arch_domain_flush(struct domain *d);
 /* Ticks that the vCPU's TSC is ahead of arch_time(). */
 uint64_t arch_tsc_offset(const struct vcpu *v);
 /* The vCPU's registers after INIT (SDM 3A 9.1.1); then, after a start-up message, real mode at page << 12. */

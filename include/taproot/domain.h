@@ -28,6 +28,14 @@ struct vcpu_arch;
 /* How a domain ended. */
 enum domain_end { DOMAIN_RUNNING, DOMAIN_POWEROFF, DOMAIN_REBOOT, DOMAIN_CRASHED };
 
+/* SCHEDOP_watchdog: ends the domain unless it is set again in time. */
+#define DOMAIN_WATCHDOGS 2
+struct domain_watchdog {
+	struct timer timer;
+	struct domain *domain;
+	bool used;
+};
+
 struct vcpu {
 	struct domain *domain;
 	uint32_t id;
@@ -68,6 +76,9 @@ struct domain {
 	bool xen_abi;           /* Xen CPUID leaves and hypercalls are there */
 	struct event_domain *event;
 	uint64_t param[64];     /* HVM_PARAM_*, as the guest reads them */
+	struct domain_watchdog watchdog[DOMAIN_WATCHDOGS]; /* watchdog_lock */
+	struct lock watchdog_lock;
+	uint32_t shutdown_latched; /* SCHEDOP_shutdown_code: SHUTDOWN_* + 1; 0: none; atomics */
 	uint64_t vm_assist;     /* bit n: VMASST_TYPE_ n is on; atomics */
 	bool refill; /* something set aside for trap paths was used: fill it up at the next entry */
 	uint32_t end; /* enum domain_end, written once */
