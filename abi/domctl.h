@@ -20,7 +20,7 @@
 
 _Static_assert(sizeof(struct xen_sysctl) == 136, "sysctl.h");
 _Static_assert(sizeof(struct xen_domctl) == 144, "domctl.h");
-_Static_assert(sizeof(struct xen_domctl_getdomaininfo) == 128, "domctl.h");
+_Static_assert(sizeof(struct xen_domctl_getdomaininfo) == 112, "domctl.h");
 _Static_assert(offsetof(struct xen_domctl, u) == 16, "domctl.h");
 
 #endif

@@ -55,6 +55,7 @@ void host_reset(void)
 	host_ports_reset();
 	host_guest_reset();
 	heap_init(heap_area, sizeof(heap_area));
+	memset(host_keys, 0, sizeof(host_keys));
 	hardware_domain = NULL;
 	domain_list = NULL;
 	wallclock = 0;
@@ -118,6 +119,35 @@ unsigned arch_cpu_this(void)
 unsigned arch_cpu_count(void)
 {
 	return cpu_count;
+}
+
+/* Two threads a core, all in one socket. */
+void arch_cpu_info(unsigned cpu, struct arch_cpu_info *out)
+{
+	ASSERT(cpu < cpu_count);
+	*out = (struct arch_cpu_info){
+		.apic_id = cpu,
+		.acpi_id = 100 + cpu,
+		.core = cpu / 2,
+		.threads_per_core = 2,
+		.cores_per_socket = (cpu_count + 1) / 2,
+		.vendor = {'H', 'o', 's', 't'},
+		.family = 23,
+		.model = 1,
+		.stepping = 2,
+		.features = {1, 2, 3, 4, 5, 6, 7, 8},
+	};
+}
+
+char host_keys[16];
+
+void arch_debug_key(char key)
+{
+	size_t n = strlen(host_keys);
+
+	if (n + 1 < sizeof(host_keys)) {
+		host_keys[n] = key;
+	}
 }
 
 void host_cpu_set_count(unsigned count)

@@ -64,6 +64,11 @@ uint64_t host_timer_armed(unsigned cpu);
 /* How often arch_timer_arm() was called. */
 extern unsigned host_timer_arm_count;
 
+/* ---- keys ---- */
+
+/* What arch_debug_key() was told, terminated; the first ones. */
+extern char host_keys[16];
+
 /* ---- interrupts ---- */
 
 /* The source bound to a vector, or NULL. */

@@ -143,6 +143,11 @@ static void press(char c)
 	}
 }
 
+void arch_debug_key(char key)
+{
+	press(key);
+}
+
 /* True when the character was taken. */
 static bool take(uint8_t c)
 {

@@ -18,6 +18,8 @@ struct vcpu_registers;
 
 /* Write to the hypervisor's console; does not block on a missing UART. */
 void arch_console_write(const char *s, size_t len);
+/* As if `key` were typed for the hypervisor: its report goes to the log. No lock is held. */
+void arch_debug_key(char key);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
 
@@ -26,6 +28,19 @@ NORETURN void arch_panic(void);
 /* Number of the processor this code runs on, 0..arch_cpu_count()-1. */
 unsigned arch_cpu_this(void);
 unsigned arch_cpu_count(void);
+
+/* A processor of the machine, for reports. */
+struct arch_cpu_info {
+	uint32_t apic_id;
+	uint32_t acpi_id; /* processor UID of the MADT */
+	uint32_t core, socket;
+	uint32_t threads_per_core, cores_per_socket;
+	char vendor[12];
+	uint32_t family, model, stepping;
+	/* CPUID 1 EDX, ECX; 80000001 EDX, ECX; D.1 EAX; 7.0 EBX, ECX; 80000007 EDX. */
+	uint32_t features[8];
+};
+void arch_cpu_info(unsigned cpu, struct arch_cpu_info *out);
 
 /* ---- time ---- */
 

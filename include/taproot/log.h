@@ -52,7 +52,12 @@ bool log_limit_pass(struct log_limit *limit);
 		}                                                       \
 	} while (0)
 
-/* A line taken apart for readers other than the console (the ring in memory). */
+#define LOG_RING_SIZE 16384u
+
+/*
+ * The log's last LOG_RING_SIZE bytes, from *position on, which moves past what is read; to the
+ * oldest there is, when that is further on.
+ */
 size_t log_ring_read(uint64_t *position, char *buf, size_t size);
 
 #endif
