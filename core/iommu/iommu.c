@@ -120,6 +120,12 @@ bool iommu_quarantined(sbdf_t requester)
 	return false;
 }
 
+/* Who is looked for in the scopes: a virtual function is in its physical one's (VT-d 4.1 8.3.1). */
+static sbdf_t scope_device(const struct domain *d, sbdf_t device)
+{
+	return d && d->pci ? pci_physical_of(d->pci, device) : device;
+}
+
 /* The lock is held. */
 static void attach(struct domain *d, sbdf_t device, sbdf_t requester)
 {
@@ -130,7 +136,7 @@ static void attach(struct domain *d, sbdf_t device, sbdf_t requester)
 	if (!t) {
 		t = table_find(d, 0);
 	}
-	rc = iommu.ops->attach(device, requester, t, storm);
+	rc = iommu.ops->attach(scope_device(d, device), requester, t, storm);
 	if (rc) {
 		log_guest("iommu: " SBDF_FMT " cannot be attached (error %d): its DMA is %s",
 			  SBDF_ARGS(requester), rc, rc == -ENODEV ? "not translated" : "blocked");
@@ -160,7 +166,8 @@ void iommu_device_hold(sbdf_t device)
 		return;
 	}
 	lock_acquire(&iommu.lock);
-	(void)iommu.ops->attach(device, device, quarantine(), iommu_quarantined(device));
+	(void)iommu.ops->attach(scope_device(iommu.table[1].domain, device), device, quarantine(),
+				iommu_quarantined(device));
 	lock_release(&iommu.lock);
 }
 
@@ -187,7 +194,8 @@ void iommu_quarantine(sbdf_t requester)
 	if (!iommu_quarantined(requester) && iommu.quarantined_count < IOMMU_QUARANTINE_MAX) {
 		iommu.quarantined[iommu.quarantined_count++] = requester;
 	}
-	(void)iommu.ops->attach(requester, requester, quarantine(), true);
+	(void)iommu.ops->attach(scope_device(iommu.table[1].domain, requester), requester,
+				quarantine(), true);
 	lock_release(&iommu.lock);
 }
 
