@@ -9,6 +9,7 @@
 #include <taproot/arch.h>
 #include <taproot/string.h>
 #include "cpu.h"
+#include "x86.h"
 
 #define TOPOLOGY_LEAF 0xbu
 #define LEVEL_SMT     1u
