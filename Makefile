@@ -108,11 +108,11 @@ GUEST_CFLAGS := $(WARN) -O2 -ffreestanding -m64 -mno-red-zone -mgeneral-regs-onl
 
 guests: $(GUESTS)
 
-$B/guests/%.elf: guests/%/main.c $(wildcard guests/common/*)
+$B/guests/%.elf: guests/%/main.c $(wildcard guests/common/* guests/*/*.S)
 	$(SAY) GUEST $@
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-		-Wl,-T,guests/common/guest.lds -o $@ guests/common/start.S guests/common/guest.c $<
+		-Wl,-T,guests/common/guest.lds -o $@ $(wildcard guests/common/*.S guests/common/*.c guests/$*/*.S) $<
 
 # ---- hosted library, tests ---------------------------------------------------
 

@@ -3,7 +3,7 @@
 #
 # Makes build/initramfs-SERIES.cpio for the kernel 6.1 or 6.12: busybox, lspci,
 # setpci and their libraries, the kernel modules of the test machine's devices,
-# our edu test module, /init and the scenarios of test/boot/guest. Made again
+# our edu test module, xencall, /init and the scenarios of test/boot/guest. Made again
 # only when an input is newer.
 #
 #   initramfs.sh SERIES
@@ -28,7 +28,7 @@ MODULES="nvme igb igbvf ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xe
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/test/boot/tool" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/tool" "$TOP/test/boot/xencall" \
 		"$TOP/scripts/initramfs.sh" \
 		"$FROM/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
@@ -52,6 +52,12 @@ build_tools()
 		quietly guest-tools gcc -std=gnu11 -Wall -Wextra -Werror -Os \
 			-static -s -o "$TREE/bin/$(basename "$source" .c)" "$source"
 	done
+}
+
+build_xencall()
+{
+	quietly xencall gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
+		-o "$TREE/bin/xencall" "$TOP/test/boot/xencall/xencall.c"
 }
 
 copy_programs()
@@ -107,6 +113,7 @@ make_tree()
 	build_edu_module
 	copy_programs
 	build_tools
+	build_xencall
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"

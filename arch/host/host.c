@@ -41,6 +41,7 @@ static uint8_t heap_area[HEAP_SIZE] __attribute__((aligned(4096)));
 void host_reset(void)
 {
 	host_console_clear();
+	host_debug_key = '\0';
 	host_panic_expected = false;
 	cpu_count = 1;
 	cpu_this = 0;
@@ -55,7 +56,6 @@ void host_reset(void)
 	host_ports_reset();
 	host_guest_reset();
 	heap_init(heap_area, sizeof(heap_area));
-	memset(host_keys, 0, sizeof(host_keys));
 	hardware_domain = NULL;
 	domain_list = NULL;
 	wallclock = 0;
@@ -82,6 +82,13 @@ void arch_console_write(const char *s, size_t len)
 const char *host_console(void)
 {
 	return console;
+}
+
+char host_debug_key;
+
+void arch_debug_key(char c)
+{
+	host_debug_key = c;
 }
 
 bool host_console_contains(const char *text)
@@ -137,17 +144,6 @@ void arch_cpu_info(unsigned cpu, struct arch_cpu_info *out)
 		.stepping = 2,
 		.features = {1, 2, 3, 4, 5, 6, 7, 8},
 	};
-}
-
-char host_keys[16];
-
-void arch_debug_key(char key)
-{
-	size_t n = strlen(host_keys);
-
-	if (n + 1 < sizeof(host_keys)) {
-		host_keys[n] = key;
-	}
 }
 
 void host_cpu_set_count(unsigned count)

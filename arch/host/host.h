@@ -30,6 +30,8 @@ void host_reset(void);
 const char *host_console(void);
 bool host_console_contains(const char *text);
 void host_console_clear(void);
+/* The key that arch_debug_key() got last. */
+extern char host_debug_key;
 /* Copy everything to stderr as well, for a test being debugged. */
 extern bool host_console_echo;
 
@@ -63,11 +65,6 @@ unsigned host_time_advance(uint64_t ticks);
 uint64_t host_timer_armed(unsigned cpu);
 /* How often arch_timer_arm() was called. */
 extern unsigned host_timer_arm_count;
-
-/* ---- keys ---- */
-
-/* What arch_debug_key() was told, terminated; the first ones. */
-extern char host_keys[16];
 
 /* ---- interrupts ---- */
 

@@ -93,8 +93,8 @@ uint64_t arch_wallclock(void)
 	if (!(mode & REG_B_24_HOURS)) {
 		n[HOUR] = n[HOUR] % 12 + (pm ? 12 : 0);
 	}
-	seconds = date_to_seconds(CENTURY + n[YEAR], n[MONTH], n[DAY], n[HOUR], n[MINUTE],
-				  n[SECOND]);
+	seconds =
+		date_to_seconds(CENTURY + n[YEAR], n[MONTH], n[DAY], n[HOUR], n[MINUTE], n[SECOND]);
 	if (!seconds) {
 		log_notice("time: the machine's clock shows no date");
 	}

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Console input: to the hardware domain's emulated UART, or, after three
- * times Ctrl-a, to the hypervisor's keys (three times again: back).
+ * Console input: to the hardware domain, its emulated UART or its hvc0, or,
+ * after three times Ctrl-a, to the hypervisor's keys (three times again: back).
+ * `xl debug-keys` calls the same keys.
  */
 #include <taproot/arch.h>
+#include <taproot/console.h>
 #include <taproot/domain.h>
 #include <taproot/heap.h>
 #include <taproot/iommu.h>
@@ -21,8 +23,9 @@
 
 static struct {
 	bool ours;
+	bool hvc; /* the domain's side: hvc0, not the UART */
 	unsigned switches;
-	int held; /* a character that the UART had no room for; -1: none */
+	int held; /* a character that there was no room for; -1: none */
 } input = {.held = -1};
 
 static void key_registers(void)
@@ -65,6 +68,21 @@ static void key_interrupts(void)
 static void key_pci(void)
 {
 	pci_root_log(hardware_domain->pci);
+}
+
+static void key_events(void)
+{
+	if (hardware_domain->event) {
+		event_log(hardware_domain);
+	}
+	log_info("events: end");
+}
+
+/* Which of the domain's consoles is typed at, once input is the domain's again. */
+static void key_device(void)
+{
+	input.hvc = !input.hvc && hardware_domain->xen_abi;
+	log_info("console input: the hardware domain's is %s", input.hvc ? "hvc0" : "its UART");
 }
 
 static void key_statistics(void)
@@ -116,6 +134,7 @@ static const struct {
 } keys[] = {
 	{'C', key_crash, "crash the hypervisor, with a report"},
 	{'d', key_iommu, "DMA and interrupt remapping"},
+	{'e', key_events, "event channels of the hardware domain"},
 	{'f', key_flush, "shoot the hardware domain's translations down, many times"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},
@@ -124,6 +143,7 @@ static const struct {
 	{'p', key_pci, "PCI functions and who owns them"},
 	{'r', key_registers, "registers of the hardware domain's processors"},
 	{'s', key_statistics, "exit counters and memory"},
+	{'u', key_device, "type at hvc0 or at the UART of the hardware domain"},
 };
 
 static void key_help(void)
@@ -133,7 +153,7 @@ static void key_help(void)
 	}
 }
 
-static void press(char c)
+void arch_debug_key(char c)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (keys[i].key == c) {
@@ -141,11 +161,6 @@ static void press(char c)
 			return;
 		}
 	}
-}
-
-void arch_debug_key(char key)
-{
-	press(key);
 }
 
 /* True when the character was taken. */
@@ -160,15 +175,24 @@ static bool take(uint8_t c)
 		return true;
 	}
 	if (input.ours) {
-		press((char)c);
+		arch_debug_key((char)c);
 		return true;
 	}
-	return uart_receive(&hardware_domain->uart, c);
+	return input.hvc ? console_input(c) : uart_receive(&hardware_domain->uart, c);
+}
+
+/* Is there room where the next character goes? */
+static bool has_room(void)
+{
+	if (input.ours) {
+		return true;
+	}
+	return input.hvc ? console_input_room() : uart_receive_room(&hardware_domain->uart);
 }
 
 static struct timer retry;
 
-/* The UART's FIFO is full: look again in a millisecond. */
+/* There is no room: look again in a millisecond. */
 static void hold(int c)
 {
 	input.held = c;
@@ -181,8 +205,9 @@ static void retry_fn(struct timer *t)
 	console_poll();
 }
 
-void console_input_init(void)
+void console_input_init(const char *cmdline)
 {
+	input.hvc = hardware_domain->xen_abi && console_named_last(cmdline);
 	timer_init(&retry, retry_fn);
 }
 
@@ -192,7 +217,7 @@ void console_poll(void)
 
 	while (c >= 0) {
 		input.held = -1;
-		if (uart_receive_room(&hardware_domain->uart) == 0 && !input.ours) {
+		if (!has_room()) {
 			hold(c);
 			return;
 		}

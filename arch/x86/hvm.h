@@ -153,6 +153,7 @@ void hvm_skip(struct vcpu *v, unsigned length);
 /* Queue an exception; two become a double fault as APMv2 8.2.9 says, three shut down. */
 void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
 
+#define EXC_DB 1
 #define EXC_UD 6
 #define EXC_DF 8
 #define EXC_GP 13

@@ -39,6 +39,7 @@
 #define MPS_LEVEL      3
 
 static struct frame_extent extents[FRAME_EXTENTS];
+static char cmdline[BOOT_CMDLINE_MAX + OPTION_CMDLINE_MAX + 2]; /* the kernel's */
 
 static void must(int rc, const char *what)
 {
@@ -171,7 +172,7 @@ static void add_uart(struct domain *d, const struct acpi_madt *madt)
 		return;
 	}
 	must(uart_init(&d->uart, d, first ? COM1_PORT : COM2_PORT, gsi), "its UART");
-	console_input_init();
+	console_input_init(cmdline);
 	for (unsigned i = 0; i < madt->ioapic_count; i++) {
 		uint32_t base = madt->ioapic[i].gsi_base;
 
@@ -203,7 +204,6 @@ static void build_platform(struct domain *d, const struct acpi_host *acpi)
 static void load_kernel(struct domain *d, const struct boot_info *info,
 			const struct acpi_host *acpi, struct hvm_start *start)
 {
-	static char cmdline[BOOT_CMDLINE_MAX + OPTION_CMDLINE_MAX + 2];
 	static struct elf_image elf;
 	static struct load_error err;
 	static uint32_t apic_id[DOMAIN_VCPUS_MAX];

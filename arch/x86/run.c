@@ -14,6 +14,7 @@
 #include <xen/vcpu.h>
 #include "cpu.h"
 #include "hvm.h"
+#include "power.h"
 
 #define LEAVE_WAIT 10000 /* microseconds in which all vCPUs leave the guest */
 
@@ -47,6 +48,8 @@ static NORETURN void domain_ended(struct domain *d)
 		log_info("d%u: reboot", d->id);
 		reset_machine();
 	case DOMAIN_POWEROFF:
+		log_info("d%u: power-off", d->id);
+		power_off_machine();
 		log_info("d%u: powered off, but the machine still runs: halted", d->id);
 		machine_halt();
 	default:

@@ -225,6 +225,11 @@ static void init_state(struct vmcb *b, const struct hvm_start *start)
 	b->rip = start->entry;
 }
 
+static void nothing(struct timer *t)
+{
+	(void)t;
+}
+
 static int vcpu_init(struct vcpu *v, const struct hvm_start *start)
 {
 	struct svm_vcpu *s = heap_alloc(sizeof(*s));
@@ -232,6 +237,7 @@ static int vcpu_init(struct vcpu *v, const struct hvm_start *start)
 	if (!s || !(s->vmcb = page_alloc())) {
 		return -ENOMEM;
 	}
+	timer_init(&s->nmi_timer, nothing);
 	s->vmcb_hpa = arch_va_to_hpa(s->vmcb);
 	v->arch->vendor = s;
 	v->arch->pat = PAT_RESET;

@@ -96,7 +96,8 @@ static void exit_hlt(struct vcpu *v, struct vmcb *b)
 {
 	v->arch->exits[CAUSE_HLT]++;
 	skip(v, b, 1);
-	v->arch->halted = 1;
+	/* A trap that is due after HLT comes at once. */
+	v->arch->halted = !v->arch->exception.valid;
 }
 
 static void exit_msr(struct vcpu *v, struct vmcb *b)
@@ -141,6 +142,9 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	/* EXITINFO2 is the next instruction's address on every SVM processor (APMv2 15.10.2). */
 	v->arch->rip = b->exitinfo2;
 	b->int_state &= ~1ull;
+	if (__builtin_expect(b->rflags & RFLAGS_TF, 0)) {
+		svm_single_step(v, b);
+	}
 	if (__builtin_expect(info & IOIO_STRING, 0)) {
 		exit_string_io(v, port);
 	} else if (info & IOIO_IN) {
@@ -159,6 +163,10 @@ static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
 	const uint64_t *gpr = v->arch->gpr;
 	uint64_t value = (uint32_t)gpr[REG_RAX] | gpr[REG_RDX] << 32;
 
+	if (!(b->cr4 & CR4_OSXSAVE)) {
+		hvm_inject(v, EXC_UD, false, 0);
+		return;
+	}
 	if (b->cpl != 0 || (uint32_t)gpr[REG_RCX] != 0 || !hvm_xsetbv(value)) {
 		hvm_inject(v, EXC_GP, true, 0);
 		return;
@@ -168,6 +176,11 @@ static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
 
 static void exit_invd(struct vcpu *v, struct vmcb *b)
 {
+	/* The processor checks the privilege before the intercept (APMv2 15.9), QEMU does not. */
+	if (b->cpl != 0) {
+		hvm_inject(v, EXC_GP, true, 0);
+		return;
+	}
 	/* Dropping caches would lose data of others; writing them back is always allowed. */
 	__asm__ volatile("wbinvd" : : : "memory");
 	skip(v, b, 2);
@@ -242,7 +255,8 @@ static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 		__asm__ volatile("int %0" : : "i"(EXC_MC));
 		return;
 	}
-	if (code == UINT64_MAX) {
+	/* VMEXIT_INVALID is -1; QEMU stores the lower half of it. */
+	if ((uint32_t)code == UINT32_MAX) {
 		log_notice("d%u vcpu%u: the processor refuses the guest's state", v->domain->id,
 			   v->id);
 		arch_domain_end(v->domain, DOMAIN_CRASHED);

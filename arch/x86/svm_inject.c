@@ -26,10 +26,13 @@ static uint64_t exception_event(struct hvm_exception *e)
 	return event;
 }
 
+/* Time for an IRET to run when an NMI waits for it. */
+#define IRET_NS 20000u
+
 /*
  * NMIs stay masked until the IRET has run, which its intercept comes before: the
- * vCPU is past it when RIP is elsewhere. Until then a pending NMI waits for
- * the next exit, whatever that is (APMv2 15.20).
+ * vCPU is past it when RIP is elsewhere (APMv2 15.20). An NMI that waits for
+ * that gets an exit soon, by a timer.
  */
 static bool nmi_masked(struct vcpu *v)
 {
@@ -44,7 +47,13 @@ static bool nmi_masked(struct vcpu *v)
 
 static void inject_nmi(struct vcpu *v, struct vmcb *b)
 {
-	if (nmi_masked(v) || (b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
+	if (nmi_masked(v)) {
+		if (v->arch->nmi_iret && __atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED)) {
+			timer_set(&svm_of(v)->nmi_timer, arch_time() + timer_ns_to_ticks(IRET_NS));
+		}
+		return;
+	}
+	if ((b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
 		return;
 	}
 	v->arch->nmi_masked = true;
@@ -136,6 +145,13 @@ void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 	*e = (struct hvm_exception){true, has_error, (uint8_t)vector, error};
 }
 
+/* #DB is a trap behind the instruction, and says so in DR6.BS (APMv2 13.1.3, 13.1.1.3). */
+COLD void svm_single_step(struct vcpu *v, struct vmcb *b)
+{
+	b->dr6 |= DR6_BS;
+	v->arch->exception = (struct hvm_exception){true, false, EXC_DB, 0};
+}
+
 void hvm_skip(struct vcpu *v, unsigned length)
 {
 	struct vmcb *b = svm_of(v)->vmcb;
@@ -145,4 +161,7 @@ void hvm_skip(struct vcpu *v, unsigned length)
 		v->arch->rip &= 0xffffffffu;
 	}
 	b->int_state &= ~1ull;
+	if (__builtin_expect(b->rflags & RFLAGS_TF, 0)) {
+		svm_single_step(v, b);
+	}
 }

@@ -52,18 +52,18 @@ _Static_assert(ARRAY_SIZE(((struct event_vcpu *)NULL)->virq_port) == NR_VIRQS, "
 
 /* Allocated by event_domain_init(); lives as long as its domain. */
 struct event_domain {
-	struct lock lock;          /* event_lock: changes of ports, of the pages and of callbacks */
+	struct lock lock; /* event_lock: changes of ports, of the pages and of callbacks */
 	uint64_t *port[PORT_PAGES]; /* union event_port; read without the lock; pages stay */
-	unsigned free_from;        /* no port below is free */
+	unsigned free_from;         /* no port below is free */
 	struct shared_info *shared; /* atomics; senders read it without the lock */
-	struct shared_info *own;   /* where it is before the guest gave a page */
+	struct shared_info *own;    /* where it is before the guest gave a page */
 	gpa_t shared_gpa;
-	uint8_t callback_vector;   /* 0: none */
-	uint64_t wallclock_sec;    /* at system time 0 */
+	uint8_t callback_vector; /* 0: none */
+	uint64_t wallclock_sec;  /* at system time 0 */
 	uint32_t wallclock_nsec;
 	uint32_t wallclock_version;
-	uint64_t time_base;        /* arch_time() of system time 0 */
-	uint32_t time_mul;         /* vcpu_time_info.tsc_to_system_mul */
+	uint64_t time_base; /* arch_time() of system time 0 */
+	uint32_t time_mul;  /* vcpu_time_info.tsc_to_system_mul */
 	int8_t time_shift;
 };
 

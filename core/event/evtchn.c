@@ -68,7 +68,7 @@ static void port_free(struct domain *d, unsigned port)
 	}
 }
 
-/* Two domains' locks by address, so that two callers do not wait for each other; `b` may be `a` or NULL. */
+/* Two domains' locks in the order of addresses; `b` may be `a` or NULL. */
 static void lock_both(struct domain *a, struct domain *b)
 {
 	struct domain *first = b && b < a ? b : a;

@@ -17,8 +17,8 @@
 #include "event_internal.h"
 
 /* What set_timer_op does with a deadline that makes no sense: kernels of old passed such. */
-#define FAR_AWAY_NS  (1ull << 50)
-#define FALLBACK_NS  100000000ull
+#define FAR_AWAY_NS (1ull << 50)
+#define FALLBACK_NS 100000000ull
 
 static void singleshot_fire(struct timer *t)
 {
@@ -38,8 +38,8 @@ static void periodic_fire(struct timer *t)
 	/* Stopped or started anew by another processor meanwhile? */
 	due = time->period != 0 && now >= time->periodic_next;
 	if (due) {
-		time->periodic_next += ((now - time->periodic_next) / time->period + 1) *
-				       time->period;
+		time->periodic_next +=
+			((now - time->periodic_next) / time->period + 1) * time->period;
 		timer_set(t, time->periodic_next);
 	}
 	lock_release(&time->lock);

@@ -76,7 +76,7 @@ static void publish(struct vcpu *v, struct vcpu *by)
 	}
 	if (v->time.runstate_area && by) {
 		(void)copy_linear(by, v->time.runstate_area, &r,
-			    assist >> VMASST_TYPE_runstate_update_flag & 1);
+				  assist >> VMASST_TYPE_runstate_update_flag & 1);
 	}
 }
 

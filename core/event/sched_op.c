@@ -48,7 +48,7 @@ void event_wait_end(struct vcpu *v)
 	}
 }
 
-/* Who sets a port pending looks for pollers afterwards; the poller looks at the port after `polls`. */
+/* A sender sets the port, then looks for pollers; a poller sets `polls`, then looks at the port. */
 static void poll_start(struct vcpu *v, uint64_t timeout)
 {
 	struct event_vcpu *ev = &v->event;
@@ -78,8 +78,7 @@ static int64_t op_poll(struct hypercall *h)
 	if (a.nr_ports > EVENT_POLL_MAX) {
 		return -EINVAL;
 	}
-	if (copy_from_guest(h, port, HANDLE(a.ports),
-			    a.nr_ports * sizeof(port[0]))) {
+	if (copy_from_guest(h, port, HANDLE(a.ports), a.nr_ports * sizeof(port[0]))) {
 		return -EFAULT;
 	}
 	for (unsigned i = 0; i < a.nr_ports; i++) {

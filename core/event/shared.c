@@ -107,10 +107,10 @@ static void shared_move(struct domain *d, struct shared_info *to, gpa_t a)
 		copy_words(to, from, sizeof(*to));
 		__atomic_store_n(&e->shared, to, __ATOMIC_SEQ_CST);
 		for (unsigned i = 0; i < ARRAY_SIZE(to->evtchn_pending); i++) {
-			__atomic_fetch_or(&to->evtchn_pending[i],
-					  __atomic_load_n(&from->evtchn_pending[i],
-							  __ATOMIC_SEQ_CST),
-					  __ATOMIC_SEQ_CST);
+			__atomic_fetch_or(
+				&to->evtchn_pending[i],
+				__atomic_load_n(&from->evtchn_pending[i], __ATOMIC_SEQ_CST),
+				__ATOMIC_SEQ_CST);
 		}
 		vtime_write_wallclock(e);
 	}

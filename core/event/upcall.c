@@ -125,8 +125,8 @@ void event_unmask(struct domain *d, unsigned port, unsigned vcpu)
 bool event_is_pending(const struct domain *d, unsigned port)
 {
 	const struct shared_info *s = event_shared(d->event);
-	uint64_t bits = __atomic_load_n(&s->evtchn_pending[port / PORT_WORD_BITS],
-					__ATOMIC_SEQ_CST);
+	uint64_t bits =
+		__atomic_load_n(&s->evtchn_pending[port / PORT_WORD_BITS], __ATOMIC_SEQ_CST);
 
 	return bits >> (port % PORT_WORD_BITS) & 1;
 }
@@ -178,8 +178,8 @@ static void choose_vector(struct vcpu *v)
 	struct event_domain *e = v->domain->event;
 
 	lock_assert(&e->lock);
-	__atomic_store_n(&v->event.callback_vector,
-			 v->event.upcall_vector ? 0 : e->callback_vector, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->event.callback_vector, v->event.upcall_vector ? 0 : e->callback_vector,
+			 __ATOMIC_SEQ_CST);
 	if (event_pending(v)) {
 		upcall_deliver(v);
 	}

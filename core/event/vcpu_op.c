@@ -168,7 +168,10 @@ static int64_t op_send_nmi(struct hypercall *h, struct vcpu *v)
 	return 0;
 }
 
-/* Pinned vCPUs of the hardware domain only. Its APIC IDs are the machine's, its ACPI IDs vCPU numbers. */
+/*
+ * Of pinned vCPUs, which the hardware domain has: its APIC IDs are the
+ * machine's, its ACPI IDs vCPU numbers.
+ */
 static int64_t op_get_physid(struct hypercall *h, struct vcpu *v)
 {
 	struct vcpu_get_physid a = {.phys_id = (uint64_t)v->id << 32 | v->lapic.id};

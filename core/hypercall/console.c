@@ -12,6 +12,7 @@
 #include <taproot/console.h>
 #include <taproot/errno.h>
 #include <taproot/hypercall.h>
+#include <taproot/string.h>
 #include <xen/xen.h>
 
 #define PIECE 64u
@@ -48,6 +49,19 @@ void console_input_clear(void)
 	lock_acquire(&input.lock);
 	input.count = 0;
 	lock_release(&input.lock);
+}
+
+bool console_named_last(const char *cmdline)
+{
+	static const char name[] = "console=", hvc[] = "hvc";
+	bool named = false;
+
+	for (const char *s = cmdline; *s; s++) {
+		if ((s == cmdline || s[-1] == ' ') && strncmp(s, name, sizeof(name) - 1) == 0) {
+			named = strncmp(s + sizeof(name) - 1, hvc, sizeof(hvc) - 1) == 0;
+		}
+	}
+	return named;
 }
 
 static unsigned take_input(uint8_t *to, unsigned max)

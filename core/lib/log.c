@@ -20,6 +20,7 @@ enum log_level log_threshold = LOG_INFO;
 static struct lock log_lock;
 static char ring[LOG_RING_SIZE];
 static uint64_t ring_written; /* characters ever written */
+static uint64_t ring_cleared; /* what was written before is not given out any more */
 
 static const char level_letter[] = {'E', 'N', 'I', 'T'};
 
@@ -121,9 +122,17 @@ size_t log_ring_read(uint64_t *position, char *buf, size_t size)
 	if (ring_written > LOG_RING_SIZE && *position < ring_written - LOG_RING_SIZE) {
 		*position = ring_written - LOG_RING_SIZE;
 	}
+	*position = MAX(*position, ring_cleared);
 	for (n = 0; n < size && *position < ring_written; n++, (*position)++) {
 		buf[n] = ring[*position % LOG_RING_SIZE];
 	}
 	lock_release(&log_lock);
 	return n;
+}
+
+void log_ring_clear(void)
+{
+	lock_acquire(&log_lock);
+	ring_cleared = ring_written;
+	lock_release(&log_lock);
 }

@@ -26,11 +26,8 @@ static void put_number(uint64_t v, unsigned base)
 	}
 }
 
-void say(const char *format, ...)
+void say_list(const char *format, va_list ap)
 {
-	va_list ap;
-
-	va_start(ap, format);
 	for (const char *f = format; *f; f++) {
 		if (*f != '%') {
 			put(*f);
@@ -45,6 +42,14 @@ void say(const char *format, ...)
 			put_number(va_arg(ap, uint64_t), *f == 'x' ? 16 : 10);
 		}
 	}
+}
+
+void say(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say_list(format, ap);
 	va_end(ap);
 }
 

@@ -18,10 +18,11 @@ struct vcpu_registers;
 
 /* Write to the hypervisor's console; does not block on a missing UART. */
 void arch_console_write(const char *s, size_t len);
-/* As if `key` were typed for the hypervisor: its report goes to the log. No lock is held. */
-void arch_debug_key(char key);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
+
+/* A key for the hypervisor; what it is about goes to the log. */
+void arch_debug_key(char c);
 
 /* ---- processors ---- */
 

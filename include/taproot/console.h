@@ -13,6 +13,8 @@
 /* A character for the hardware domain; it is told (VIRQ_CONSOLE). False: no room. */
 bool console_input(uint8_t c);
 unsigned console_input_room(void);
+/* Is hvc0 the console that a Linux command line names last? */
+bool console_named_last(const char *cmdline);
 /* Drop what waits. */
 void console_input_clear(void);
 

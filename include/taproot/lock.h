@@ -6,7 +6,8 @@
  * loop (arch/x86/run.c), where no lock is held; so a lock needs no
  * interrupt-saving form. Lock order (outermost first):
  *
- *	uart.lock -> domain.pci_lock -> domain.mem_lock -> domain.irq_lock
+ *	uart.lock -> domain.pci_lock -> domain.mem_lock -> event_domain.lock -> vtime.lock,
+ *	domain.irq_lock
  *	-> irq_source.lock -> iommu, remapping entries -> vector table, IO-APICs and
  *	config ports of the machine, IOMMU queues -> timer queue -> page pool, heap -> recorder -> log
  *

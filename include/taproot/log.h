@@ -52,12 +52,14 @@ bool log_limit_pass(struct log_limit *limit);
 		}                                                       \
 	} while (0)
 
-#define LOG_RING_SIZE 16384u
+#define LOG_RING_SIZE 32768u
 
 /*
- * The log's last LOG_RING_SIZE bytes, from *position on, which moves past what is read; to the
- * oldest there is, when that is further on.
+ * The last LOG_RING_SIZE bytes of the log, for readers other than the console: up to `size`
+ * characters from *position on (0: the oldest there is), which moves behind them. How many.
  */
 size_t log_ring_read(uint64_t *position, char *buf, size_t size);
+/* Forget what the ring holds now. */
+void log_ring_clear(void);
 
 #endif

@@ -68,7 +68,9 @@ def start(run, args, bare):
 	options = test.get("options", tests.OPTIONS)
 	series = test.get("kernel")
 	modules = machine.default_modules(args, series)
-	if "modules" in test:
+	if "guest" in test:
+		modules = fixtures.guest(test["guest"], args)
+	elif "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
 		return (machine.boot_bare(args, series) if bare else
@@ -89,7 +91,7 @@ def start(run, args, bare):
 def command(run, bare):
 	test = run.test
 	machine.make_disk(run.disk)
-	args = machine.KERNEL_ARGS
+	args = "" if "guest" in test else machine.KERNEL_ARGS
 	if "scenario" in test:
 		args += " scenario=" + test["scenario"]
 	if "args" in test:

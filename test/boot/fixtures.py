@@ -6,7 +6,9 @@ images of the hypervisor, and files for GRUB to read: [(name on the CD, path)].
 
 Not supported: modules of other formats than those the refusals name.
 """
+import re
 import struct
+import subprocess
 
 import machine
 import make_dmar
@@ -73,6 +75,18 @@ def acpi_table():
 	path = folder() / "tapt.aml"
 	path.write_bytes(data)
 	return [("/boot/tapt.aml", path)]
+
+
+def symbol(match):
+	out = subprocess.run(["nm", machine.BUILD / "taproot.elf64"], check=True,
+			     capture_output=True, text=True).stdout
+	return re.search(r"^(\w+) . %s$" % match[1], out, re.M)[1]
+
+
+def guest(name, args):
+	"""A test kernel; @NAME in its arguments is an address in the hypervisor."""
+	args = re.sub(r"@(\w+)", symbol, args)
+	return [(machine.BUILD / "guests" / (name + ".elf"), args)]
 
 
 def no_modules():

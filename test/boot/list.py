@@ -15,6 +15,7 @@ The boot tests, as data. Fields, all but the name optional:
   serve     somebody at 10.0.2.2 gives and takes data (peer.py)
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
+  guest     a test kernel of guests/ in their place; args are its command line
   boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
   loader    GRUB's command: multiboot2, where nothing is said, or multiboot
   grub      list of GRUB's commands before that, such as
@@ -44,6 +45,7 @@ import list_pci
 
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
+XEN = OPTIONS + " abi=xen"
 
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
@@ -69,6 +71,16 @@ BANNER = r"\] I loader: "
 # and the other processors.
 ALL = "start eim kernel smp lane"
 REFUSAL = dict(end="stop", early=True, vary="start eim")
+
+
+def guest(name, machine="", **more):
+	"""
+	A test kernel as the hardware domain's. Its argument tcg makes it leave
+	out, saying so, what QEMU's processor does not do.
+	"""
+	return dict(dict(name="guest-" + name + machine, guest=name, args="tcg",
+			 expect=[r"guest: %s: pass: " % name],
+			 forbid=[r"guest: .*fail"]), **more)
 
 
 TESTS = [
@@ -138,6 +150,15 @@ TESTS = [
 	dict(name="xapic-host", scenario="nvme", judges=["disk", "irq"],
 	     options=OPTIONS + " x2apic=off",
 	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
+
+	# The Xen ABI's time: event channel timers, the date.
+	*[dict(name="xen-time-%u" % smp, scenario="xen-time", smp=smp,
+	       args="clocksource=xen", options=OPTIONS + " abi=xen", timeout=180,
+	       expect=[r"T: pass clocksource", (r"T: pass clockevent", smp),
+		       r"T: pass date ", r"T: pass sleep", r"T: pass clock-rate",
+		       r"T: pass ticks",
+		       r"T: pass date-later", r"T: pass steal"])
+	  for smp in (1, 4)],
 
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
@@ -279,6 +300,60 @@ TESTS = [
 	dict(name="other-cpu", scenario="busy", judges=["flush", "irq"],
 	     options=OPTIONS + " dom0_cpu=1",
 	     expect=[r"T: pass ping", r"T: pass busy"]),
+
+	# The Xen guest ABI: Linux is a PVH dom0 and finds what it is told.
+	dict(name="xen", scenario="xen", options=XEN, args="version=4.17",
+	     expect=[r"Booting kernel on Xen PVH", r"T: pass capabilities",
+		     r"T: pass version 4\.17-taproot", r"T: pass features",
+		     r"T: pass watchdog-zero"]),
+	dict(name="xen-version", scenario="xen", args="version=4.20",
+	     options=XEN + " abi_version=4.20",
+	     expect=[r"T: pass version 4\.20-taproot"]),
+	# hvc0 as the only console, in both directions.
+	dict(name="xen-hvc", scenario="console", options=XEN,
+	     args="console=hvc0", type=(r"H: console", "taproot reads"),
+	     expect=[r"T: pass console-input"]),
+	# Input goes to the UART, to our keys, to hvc0 and back.
+	dict(name="xen-keys", scenario="console", options=XEN,
+	     type=(r"H: console", "\x01\x01\x01hireu\x01\x01\x01not for the UART\n"
+		   "\x01\x01\x01u\x01\x01\x01\x15taproot reads"),
+	     expect=[r"key e: event channels", r"vcpu1: rip ", r"events: end",
+		     r"console input: the hardware domain's is hvc0",
+		     r"console input: the hardware domain's is its UART",
+		     r"T: pass console-input"]),
+	# Every way to end.
+	dict(name="xen-poweroff", scenario="xen-end", options=XEN,
+	     args="end=poweroff",
+	     expect=[r"d0: shutdown: power-off", r"\bd0: power-off"]),
+	dict(name="xen-reboot", scenario="xen-end", options=XEN, end="reset",
+	     args="end=reboot", expect=[(BANNER, 2), r"d0: shutdown: reboot"]),
+	dict(name="xen-crash", scenario="xen-end", options=XEN, end="reset",
+	     args="end=crash", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ", r"vcpu1: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-watchdog", scenario="xen-end", options=XEN, end="reset",
+	     args="end=watchdog", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: watchdog", r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic", scenario="xen-end", options=XEN, end="reset",
+	     args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"Kernel panic", r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic-noreboot", scenario="xen-end", end="stop",
+	     options=XEN + " noreboot", args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed: halted \(noreboot\)"]),
+	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
+	     args="end=halt", expect=[r"reboot: System halted"]),
+	# Test kernels of our own: each a verdict.
+	guest("cpuid-msr"),
+	guest("exceptions"),
+	guest("mmio"),
+	guest("fpu"),
+	guest("debug", args="tcg watch=@hvm_cpuid"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,

@@ -23,7 +23,7 @@ static _Alignas(4096) uint8_t call_ram[2][CALL_RAM_SIZE];
 static inline int call_domain(struct domain *d, uint8_t *ram)
 {
 	d->xen_abi = true;
-	if (domain_add_vcpu(d, 0, 0, true) || domain_add_vcpu(d, 1, 1, true) ||
+	if (event_domain_init(d) || domain_add_vcpu(d, 0, 0, true) || domain_add_vcpu(d, 1, 1, true) ||
 	    !host_guest_add_ram(d, CALL_RAM, ram, CALL_RAM_SIZE)) {
 		return -1;
 	}
