@@ -21,6 +21,7 @@ static hypercall_fn *const table[] = {
 	[__HYPERVISOR_vcpu_op] = hypercall_vcpu_op,
 	[__HYPERVISOR_sched_op] = hypercall_sched_op,
 	[__HYPERVISOR_event_channel_op] = hypercall_event_channel_op,
+	[__HYPERVISOR_physdev_op] = hypercall_physdev_op,
 	[__HYPERVISOR_hvm_op] = hypercall_hvm_op,
 	[__HYPERVISOR_sysctl] = hypercall_sysctl,
 	[__HYPERVISOR_domctl] = hypercall_domctl,

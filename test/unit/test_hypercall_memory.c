@@ -212,12 +212,12 @@ static void batch(void **state)
 	x.gpfns.p = (void *)(LIST + 0x1000);
 	x.errs.p = (void *)(LIST + 0x2000);
 	for (unsigned i = 0; i < 100; i++) {
-		put(v0, LIST + 0x1000 + i * 8, &(uint64_t){i + 20}, 8);
+		put(v0, LIST + 0x1000 + i * 8, &(uint64_t){i + 200}, 8);
 	}
 	put(v0, LIST + 99 * 8, &(uint64_t){1}, 8);
 	assert_int_equal(OP(v0, XENMEM_add_to_physmap_batch, x), 0);
 	assert_int_equal(rounds, 4);
-	assert_true(event_uses_page(dom0, gpa((98 + 20) * PAGE_SIZE)));
+	assert_true(event_uses_page(dom0, gpa((98 + 200) * PAGE_SIZE)));
 	get(v0, LIST + 0x2000 + 99 * 4, &error, sizeof(error));
 	assert_int_equal(error, -EINVAL);
 	get(v0, LIST + 0x2000, &error, sizeof(error));
