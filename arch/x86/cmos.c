@@ -43,11 +43,20 @@ static bool updating(void)
 	return cmos_read(REG_A) & REG_A_UPDATING;
 }
 
-/* The fields between two updates; false: the clock was always being updated. */
+/* False: the update does not end, so there is no clock. */
+static bool update_over(void)
+{
+	for (unsigned i = 0; i < UPDATE_READS; i++) {
+		if (!updating()) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The fields between two updates. */
 static bool fields_read(uint8_t field[FIELDS])
 {
-	for (unsigned i = 0; i < UPDATE_READS && updating(); i++) {
-	}
 	for (unsigned i = 0; i < FIELDS; i++) {
 		field[i] = cmos_read(field_register[i]);
 	}
@@ -58,7 +67,7 @@ static bool fields_stable(uint8_t field[FIELDS])
 {
 	uint8_t again[FIELDS];
 
-	for (unsigned i = 0; i < TRIES; i++) {
+	for (unsigned i = 0; i < TRIES && update_over(); i++) {
 		if (fields_read(field) && fields_read(again) &&
 		    memcmp(field, again, sizeof(again)) == 0) {
 			return true;

@@ -54,6 +54,7 @@ _Static_assert(ARRAY_SIZE(((struct event_vcpu *)NULL)->virq_port) == NR_VIRQS, "
 struct event_domain {
 	struct lock lock; /* event_lock: changes of ports, of the pages and of callbacks */
 	uint64_t *port[PORT_PAGES]; /* union event_port; read without the lock; pages stay */
+	uint32_t pollers;           /* vCPUs with event.polls; atomics */
 	unsigned free_from;         /* no port below is free */
 	struct shared_info *shared; /* atomics; senders read it without the lock */
 	struct shared_info *own;    /* where it is before the guest gave a page */

@@ -541,7 +541,9 @@ void event_log(const struct domain *d)
 
 	for (unsigned port = 0; d->event && port < EVENT_PORTS; port++) {
 		union event_port p = port_read(d->event, port);
-		uint64_t mask = event_shared(d->event)->evtchn_mask[port / PORT_WORD_BITS];
+		uint64_t mask = __atomic_load_n(
+			&event_shared(d->event)->evtchn_mask[port / PORT_WORD_BITS],
+			__ATOMIC_RELAXED);
 
 		if (p.state > PORT_RESERVED) {
 			log_info("d%u port %u: %s, vcpu%u, virq %u, peer d%u port %u%s%s", d->id,

@@ -44,6 +44,7 @@ void event_wait_end(struct vcpu *v)
 {
 	if (v->event.polls) {
 		__atomic_store_n(&v->event.polls, false, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(&v->domain->event->pollers, 1, __ATOMIC_SEQ_CST);
 		timer_cancel(&v->event.poll_timer);
 	}
 }
@@ -56,6 +57,7 @@ static void poll_start(struct vcpu *v, uint64_t timeout)
 	ev->poll_until = timeout ? vtime_to_ticks(v->domain, timeout) : UINT64_MAX;
 	timer_init(&ev->poll_timer, poll_timeout);
 	__atomic_store_n(&ev->polls, true, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&v->domain->event->pollers, 1, __ATOMIC_SEQ_CST);
 	if (poll_over(v)) {
 		event_wait_end(v);
 		return;

@@ -68,6 +68,9 @@ static void event_select(struct vcpu *v, unsigned word)
 /* vCPUs in SCHEDOP_poll look for themselves whether it was for them. */
 static void event_wake_pollers(struct domain *d)
 {
+	if (!__atomic_load_n(&d->event->pollers, __ATOMIC_SEQ_CST)) {
+		return;
+	}
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		if (__atomic_load_n(&d->vcpu[i]->event.polls, __ATOMIC_SEQ_CST)) {
 			arch_vcpu_kick(d->vcpu[i]);

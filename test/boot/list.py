@@ -160,6 +160,11 @@ TESTS = [
 		       r"T: pass date-later", r"T: pass steal"])
 	  for smp in (1, 4)],
 
+	dict(name="xen-hotplug", scenario="xen-hotplug", smp=3, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[(r"T: pass timer-", 6), r"T: pass ipi-2",
+		     r"T: pass hotplug"]),
+
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
 	     options=OPTIONS + " record=com2", judges=["record"],
