@@ -52,3 +52,5 @@ def during(run):
 def after(run):
 	if re.search(r"differs from the memory map", run.text()):
 		yield "the hypervisor finds tables that differ from its memory map"
+	if re.search(r"refused an access .*\(RAM\)", run.text()):
+		yield "the guest touched memory that it had given back"

@@ -119,7 +119,8 @@ TESTS = [
 	# Memory given back and taken again (ballooning), seen from outside.
 	dict(name="balloon", scenario="balloon", options=OPTIONS + " abi=xen",
 	     args="console=ttyS0", judges=["balloon"], timeout=400,
-	     expect=[r"T: pass balloon-down", r"T: pass balloon-up"]),
+	     expect=[r"T: pass balloon-down", r"T: pass balloon-up",
+		     r"T: pass balloon-use"]),
 
 	# (h) 100,000 interrupts, none lost, none too many.
 	dict(name="edu-msi", vary=ALL, scenario="edu-irq", args="count=100000",
