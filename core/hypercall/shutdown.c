@@ -10,6 +10,7 @@
  * Deliberately not supported: suspend, which needs somebody who resumes, and
  * the end of another domain (remote_shutdown) as long as there is none.
  */
+#include <taproot/balloon.h>
 #include <taproot/console.h>
 #include <taproot/errno.h>
 #include <taproot/hypercall.h>
@@ -155,6 +156,11 @@ int64_t hypercall_shutdown(struct hypercall *h, uint32_t reason)
 		domain_shutdown(d, reason);
 		return 0;
 	case SHUTDOWN_soft_reset:
+		/* The next kernel takes all that the E820 says for memory. */
+		if (balloon_in_all(d) == -EAGAIN) {
+			h->again = true;
+			return 0;
+		}
 		soft_reset(d);
 		return 0;
 	case SHUTDOWN_suspend:

@@ -118,7 +118,7 @@ TESTS = [
 
 	# Memory given back and taken again (ballooning), seen from outside.
 	dict(name="balloon", scenario="balloon", options=OPTIONS + " abi=xen",
-	     args="console=ttyS0", judges=["balloon"], timeout=400,
+	     args="console=ttyS0", judges=["balloon"], timeout=600,
 	     expect=[r"T: pass balloon-down", r"T: pass balloon-up",
 		     r"T: pass balloon-use"]),
 

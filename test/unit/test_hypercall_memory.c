@@ -12,6 +12,7 @@
 #include <taproot/frames.h>
 #include <taproot/iommu.h>
 #include <xen/memory.h>
+#include <xen/sched.h>
 
 #include "guest_fixture.h"
 
@@ -73,6 +74,21 @@ static void balloon(void **state)
 	r.nr_extents = 1;
 	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 1);
 	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 0);
+}
+
+/* The next kernel finds all memory there. */
+static void soft_reset(void **state)
+{
+	struct xen_memory_reservation r = reservation(300, 0, DOMID_SELF);
+	struct sched_shutdown s = {.reason = SHUTDOWN_soft_reset};
+
+	(void)state;
+	set_list(v0, 512, 1, 300);
+	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 300);
+	put(v0, ARG, &s, sizeof(s));
+	assert_int_equal(run(v0, hypercall_sched_op, SCHEDOP_shutdown, ARG), 0);
+	assert_int_equal(rounds, 11);
+	assert_int_equal(pages_now(v0, DOMID_SELF), 1024);
 }
 
 static void hostile_counts(void **state)
@@ -388,6 +404,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(balloon, fixture_guests),
+		cmocka_unit_test_setup(soft_reset, fixture_guests),
 		cmocka_unit_test_setup(hostile_counts, fixture_guests),
 		cmocka_unit_test_setup(other_domains, fixture_guests),
 		cmocka_unit_test_setup(physmap, fixture_guests),
