@@ -126,5 +126,8 @@ int64_t hypercall_physdev_op(struct hypercall *h)
 		return -ENOSYS;
 	}
 	rc = hypercall_machine(h->v);
-	return rc ? rc : commands[n](h, h->v->domain);
+	if (rc) {
+		return rc;
+	}
+	return h->v->domain->pci ? commands[n](h, h->v->domain) : -ENODEV;
 }
