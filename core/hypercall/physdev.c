@@ -108,26 +108,30 @@ static int dbgp_op(struct hypercall *h, struct domain *d)
 	return x.bus == PHYSDEVOP_DBGP_BUS_UNKNOWN || x.bus == PHYSDEVOP_DBGP_BUS_PCI ? 0 : -EINVAL;
 }
 
-static physdev_fn *const commands[] = {
-	[PHYSDEVOP_setup_gsi] = setup_gsi,
-	[PHYSDEVOP_pci_mmcfg_reserved] = mmcfg_reserved,
-	[PHYSDEVOP_pci_device_add] = device_add,
-	[PHYSDEVOP_pci_device_remove] = device_remove,
-	[PHYSDEVOP_dbgp_op] = dbgp_op,
-	[PHYSDEVOP_pci_device_reset] = device_reset,
+static const struct {
+	physdev_fn *fn;
+	bool pci; /* it is about the root complex */
+} commands[] = {
+	[PHYSDEVOP_setup_gsi] = {setup_gsi, false},
+	[PHYSDEVOP_pci_mmcfg_reserved] = {mmcfg_reserved, true},
+	[PHYSDEVOP_pci_device_add] = {device_add, true},
+	[PHYSDEVOP_pci_device_remove] = {device_remove, true},
+	[PHYSDEVOP_dbgp_op] = {dbgp_op, false},
+	[PHYSDEVOP_pci_device_reset] = {device_reset, true},
 };
 
 int64_t hypercall_physdev_op(struct hypercall *h)
 {
+	struct domain *d = h->v->domain;
 	uint32_t n = (uint32_t)h->arg[0];
 	int rc;
 
-	if (n >= ARRAY_SIZE(commands) || !commands[n]) {
+	if (n >= ARRAY_SIZE(commands) || !commands[n].fn) {
 		return -ENOSYS;
 	}
 	rc = hypercall_machine(h->v);
-	if (rc) {
-		return rc;
+	if (rc == 0 && commands[n].pci && !d->pci) {
+		rc = -ENODEV;
 	}
-	return h->v->domain->pci ? commands[n](h, h->v->domain) : -ENODEV;
+	return rc ? rc : commands[n].fn(h, d);
 }
