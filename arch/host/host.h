@@ -76,6 +76,10 @@ unsigned host_vector_count(unsigned cpu);
 void host_vector_limit(unsigned count);
 /* A message arrives at the machine. False: nobody there. */
 bool host_msi(uint64_t addr, uint32_t data);
+/* The same, but the processor does not take it before host_take_pending(). */
+bool host_msi_pend(uint64_t addr, uint32_t data);
+/* The processor takes what is pending, then sends its EOIs. */
+void host_take_pending(unsigned cpu);
 
 /* The machine has an IO-APIC number `index`, all its pins masked. */
 void host_ioapic_add(unsigned index, unsigned version, unsigned pins);
@@ -84,6 +88,8 @@ void host_ioapic_add(unsigned index, unsigned version, unsigned pins);
  * first, as arch_vector_alloc() says: a level line that stays up sends one more.
  */
 void host_ioapic_set_line(unsigned index, unsigned pin, bool level);
+/* A level line goes up, and its interrupt is pending at its processor until host_take_pending(). */
+void host_ioapic_raise_pending(unsigned index, unsigned pin);
 /* Interrupts that lines which are up cause now: after a pin was opened, which is done under locks.
  */
 void host_ioapic_poll(void);

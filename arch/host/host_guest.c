@@ -67,10 +67,11 @@ void host_guest_set_access(struct domain *d, uint64_t start, uint64_t size,
 
 void *arch_guest_ram(struct domain *d, gpa_t a)
 {
-	const struct mem_range *r = memmap_find(&d->memmap, a);
+	struct mem_range r;
 	struct guest *g = guest_of(d);
 
-	if (!r || r->type != MEM_RAM || memmap_is_absent(&d->memmap, a)) {
+	if (!memmap_lookup(&d->memmap, a, &r) || r.type != MEM_RAM ||
+	    memmap_is_absent(&d->memmap, a)) {
 		return NULL;
 	}
 	for (unsigned i = 0; i < g->ram_count; i++) {

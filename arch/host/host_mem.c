@@ -120,6 +120,7 @@ static void follow(struct nested *n, const struct memmap *m, const struct memmap
 		start = gpa(ALIGN_DOWN(start.v, GIB));
 		end = gpa(ALIGN_UP(end.v, GIB));
 	}
+	nested_flushed(n);
 }
 
 int arch_memmap_prepare(struct domain *d, unsigned pages)

@@ -9,26 +9,36 @@
 #include <taproot/string.h>
 #include "hvm.h"
 
-void *hvm_guest_ram(struct domain *d, gpa_t a)
+void *hvm_guest_ram(struct vcpu *v, gpa_t a)
 {
-	struct domain_arch *x = d->arch;
-	const struct mem_range *r;
+	const struct memmap *m = &v->domain->memmap;
+	uint64_t generation = memmap_read_begin(m);
+	struct hvm_ram *x = &v->arch->ram;
+	struct mem_range r;
 
-	if (d->memmap.absent_pages && memmap_is_absent(&d->memmap, a)) {
+	if (m->absent_pages && memmap_is_absent(m, a)) {
 		return NULL;
 	}
 	/* Identity (hardware domain): the frame of a guest address is the address. */
-	if (a.v - x->ram.start < x->ram.end - x->ram.start &&
-	    x->ram.generation == d->memmap.generation) {
+	if (a.v - x->start < x->end - x->start && x->generation == generation) {
 		return arch_hpa_to_va(hpa(a.v));
 	}
-	r = memmap_find(&d->memmap, a);
-	if (!r || r->type != MEM_RAM) {
+	if (!memmap_lookup(m, a, &r) || r.type != MEM_RAM) {
 		return NULL;
 	}
-	x->ram.start = r->start.v;
-	x->ram.end = r->end.v;
-	x->ram.generation = d->memmap.generation;
+	/* When the map changed since `generation` this is of no use, and does no harm. */
+	*x = (struct hvm_ram){r.start.v, r.end.v, generation};
+	return arch_hpa_to_va(hpa(a.v));
+}
+
+void *arch_guest_ram(struct domain *d, gpa_t a)
+{
+	struct mem_range r;
+
+	if (!memmap_lookup(&d->memmap, a, &r) || r.type != MEM_RAM ||
+	    memmap_is_absent(&d->memmap, a)) {
+		return NULL;
+	}
 	return arch_hpa_to_va(hpa(a.v));
 }
 
@@ -51,12 +61,7 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out)
 	struct walk_state s;
 
 	hvm->paging(v, &s);
-	return walk_translate(&s, linear, ram_of, v->domain, &trail, out);
-}
-
-void *arch_guest_ram(struct domain *d, gpa_t a)
-{
-	return hvm_guest_ram(d, a);
+	return walk_translate(&s, linear, ram_of, v, &trail, out);
 }
 
 /* ---- copies for hypercalls ---- */
@@ -72,11 +77,11 @@ static uint8_t *linear_ram(struct vcpu *v, uint64_t linear, bool write, size_t l
 	gpa_t a;
 
 	hvm->paging(v, &s);
-	if (!walk_access(&s, &req, linear, ram_of, v->domain, &a)) {
+	if (!walk_access(&s, &req, linear, ram_of, v, &a)) {
 		return NULL;
 	}
 	*n = MIN(len, (size_t)(PAGE_SIZE - (linear & (PAGE_SIZE - 1))));
-	return hvm_guest_ram(v->domain, a);
+	return hvm_guest_ram(v, a);
 }
 
 int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len)
@@ -125,16 +130,17 @@ static inline bool same_paging(const struct walk_state *a, const struct walk_sta
 static COLD const uint8_t *code_walk(struct vcpu *v, const struct walk_state *s, uint64_t page)
 {
 	struct hvm_code *c = &v->arch->code;
+	uint64_t generation = memmap_read_begin(&v->domain->memmap);
 	gpa_t a;
 
-	if (!walk_translate(s, page, ram_of, v->domain, &c->trail, &a)) {
+	if (!walk_translate(s, page, ram_of, v, &c->trail, &a)) {
 		c->trail.count = 0;
 		return NULL;
 	}
 	c->page = page;
 	c->paging = *s;
-	c->generation = v->domain->memmap.generation;
-	c->ram = hvm_guest_ram(v->domain, a);
+	c->generation = generation;
+	c->ram = hvm_guest_ram(v, a);
 	return c->ram;
 }
 
@@ -144,7 +150,7 @@ static inline const uint8_t *code_page(struct vcpu *v, const struct walk_state *
 	struct hvm_code *c = &v->arch->code;
 	uint64_t page = linear & PAGE_MASK;
 
-	if (c->page == page && c->generation == v->domain->memmap.generation &&
+	if (c->page == page && memmap_unchanged(&v->domain->memmap, c->generation) &&
 	    same_paging(&c->paging, s) && walk_trail_holds(&c->trail)) {
 		return c->ram;
 	}

@@ -63,6 +63,11 @@ struct hvm_code {
 	const uint8_t *ram;
 };
 
+/* A range of the domain's RAM, right for this generation of the memmap. */
+struct hvm_ram {
+	uint64_t start, end, generation;
+};
+
 /* Allocated with the vCPU, freed with it; used by the processor the vCPU runs on. */
 struct vcpu_arch {
 	uint64_t gpr[16]; /* RAX and RSP are filled in at every exit and written back at entry */
@@ -82,6 +87,7 @@ struct vcpu_arch {
 	uint32_t in_guest;
 	uint32_t halted;
 	uint64_t exits[CAUSE_COUNT];
+	struct hvm_ram ram;   /* found last */
 	struct hvm_code code; /* where the last trapped instruction was fetched */
 	struct insn_cache insns; /* decoded MMIO instructions, by their bytes */
 	void *vendor;      /* the VMCB and what belongs to it */
@@ -91,10 +97,6 @@ struct domain_arch {
 	struct nested npt;
 	uint8_t *iopm;  /* I/O permission bitmap, 12 KiB */
 	uint8_t *msrpm; /* MSR permission bitmap, 8 KiB */
-	/* The RAM range found last, right for this generation of the memmap. */
-	struct {
-		uint64_t start, end, generation;
-	} ram;
 };
 
 /* What starts a vCPU by the PVH entry point (Xen ABI, docs/misc/pvh.pandoc: 32-bit flat, paging off). */
@@ -150,6 +152,8 @@ extern const struct hvm_ops *hvm;
 
 /* Skip the current instruction, `length` bytes long. */
 void hvm_skip(struct vcpu *v, unsigned length);
+/* Is the vCPU in an NMI's handler, or so it seems? */
+bool hvm_nmi_masked(struct vcpu *v);
 /* Queue an exception; two become a double fault as APMv2 8.2.9 says, three shut down. */
 void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
 
@@ -205,8 +209,8 @@ void hvm_mmio_fault(struct vcpu *v, gpa_t a, enum hvm_access access);
  */
 #define HVM_FETCH 16
 unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH], unsigned *mode);
-/* Host virtual address of the domain's RAM at `a` (to the end of its page), or NULL. */
-void *hvm_guest_ram(struct domain *d, gpa_t a);
+/* As arch_guest_ram(), for the vCPU that runs on this processor. */
+void *hvm_guest_ram(struct vcpu *v, gpa_t a);
 /* Linear address of the next instruction. */
 uint64_t hvm_code_linear(const struct vcpu *v);
 /* Linear to physical by the guest's own tables. False: not mapped. */

@@ -49,6 +49,8 @@ struct pcpu {
 	uint64_t irq_unknown;                    /* interrupts on vectors without a source */
 	uint64_t iomap_seen;                     /* generation of device windows in this TLB */
 	struct irq_source *vector[VECTOR_COUNT]; /* vector table lock for changes */
+	uint32_t retired[VECTOR_COUNT / 32];     /* vector table lock: freed, perhaps pending */
+	bool retiring;                           /* some are */
 	struct vcpu *start;          /* the first vCPU to run here; idle until there is one */
 	struct vcpu *vcpu;                       /* who runs here; the run loop's */
 	struct svm_cpu *svm;                     /* the run loop's */

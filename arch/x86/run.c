@@ -89,29 +89,28 @@ static void pass_nmi(struct vcpu *v)
 /* Does anything end HLT (APMv3 HLT): an interrupt that is enabled, an NMI that is not masked? */
 static bool wakes(struct vcpu *v)
 {
-	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !v->arch->nmi_masked) {
+	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !hvm_nmi_masked(v)) {
 		return true;
 	}
 	return hvm->interrupts_enabled(v) &&
 	       (vlapic_pending(&v->lapic) >= 0 || event_callback_pending(v) >= 0);
 }
 
-/* Is the sleep over: by an event, what the vCPU waits for, a start-up message, the end? */
-static bool sleep_over(struct vcpu *v)
-{
-	return v->domain->end != DOMAIN_RUNNING || vcpu_needs_attention(v) || wakes(v) ||
-	       (v->wait && v->wait(v));
-}
-
 /*
- * HLT, or a hypercall that sleeps: until there is something to deliver. The
- * check and the sleep are one step, interrupts off.
+ * HLT, or a hypercall that sleeps: until there is something to deliver, or what
+ * the vCPU waits for. The check and the sleep are one step, interrupts off. A
+ * request to start or stop comes in between; a vCPU that still sleeps then
+ * goes on with it.
  */
 static void wait_for_event(struct vcpu *v)
 {
 	for (;;) {
 		pass_nmi(v);
-		if (sleep_over(v)) {
+		if (v->domain->end != DOMAIN_RUNNING || vcpu_needs_attention(&v->life)) {
+			vtime_runstate(v, RUNSTATE_running);
+			return;
+		}
+		if (wakes(v) || (v->wait && v->wait(v))) {
 			break;
 		}
 		vtime_runstate(v, RUNSTATE_blocked);
@@ -129,7 +128,7 @@ static void wait_for_event(struct vcpu *v)
 static void wait_for_start(struct vcpu *v)
 {
 	vtime_runstate(v, RUNSTATE_offline);
-	while (v->domain->end == DOMAIN_RUNNING && !vcpu_needs_attention(v)) {
+	while (v->domain->end == DOMAIN_RUNNING && !vcpu_stirs(v)) {
 		pass_nmi(v);
 		irq_wait();
 	}
@@ -142,7 +141,7 @@ struct vcpu *hvm_work(struct vcpu *v)
 		if (v->domain->end != DOMAIN_RUNNING) {
 			domain_ended(v->domain);
 		}
-		if (v->life.state != 0 && !vcpu_attend(v)) {
+		if (vcpu_needs_attention(&v->life) && !vcpu_attend(v)) {
 			wait_for_start(v);
 			continue;
 		}

@@ -90,7 +90,7 @@ bool vcpu_is_up(const struct vcpu *v)
 
 /* ---- on its own processor ---- */
 
-bool vcpu_needs_attention(const struct vcpu *v)
+bool vcpu_stirs(const struct vcpu *v)
 {
 	uint32_t state = state_of(v);
 
@@ -113,6 +113,10 @@ bool vcpu_attend(struct vcpu *v)
 					  __ATOMIC_ACQ_REL);
 
 	if (old & VCPU_INIT) {
+		if (v->wait) {
+			v->wait = NULL;
+			event_wait_end(v);
+		}
 		vlapic_init_reset(&v->lapic);
 		arch_vcpu_reset(v);
 	}

@@ -104,6 +104,7 @@ void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes,
 			if (iommu.translating) {
 				iommu.ops->flush(t, c->start, c->end, true);
 			}
+			nested_flushed(&t->tree);
 		}
 	}
 }

@@ -176,6 +176,7 @@ static int table_refill(struct iommu_table *t)
 			rc = nested_refill(&t->tree, BUILD_PAGES);
 		}
 		iommu.ops->flush(t, gpa(0), gpa(t->domain->memmap.limit), true);
+		nested_flushed(&t->tree);
 	}
 	return rc;
 }

@@ -16,6 +16,8 @@
 #include <taproot/memmap.h>
 #include <taproot/panic.h>
 
+#include "memmap_internal.h"
+
 #define WORD_BITS    64u
 #define WORD_SIZE    (WORD_BITS * PAGE_SIZE)
 #define REGION_SIZE  (2 * MIB)
@@ -205,20 +207,22 @@ static void clear_one(struct memmap *m, uint64_t a)
 
 void memmap_absent_set(struct memmap *m, gpa_t a, uint64_t size, bool keep)
 {
+	memmap_edit_begin(m);
 	m->absent_pages += size / PAGE_SIZE;
 	for (uint64_t at = a.v; at < a.v + size; at += PAGE_SIZE) {
 		set_one(m, at, keep);
 	}
-	m->generation++;
+	memmap_edit_end(m);
 }
 
 void memmap_absent_clear(struct memmap *m, gpa_t a, uint64_t size)
 {
+	memmap_edit_begin(m);
 	for (uint64_t at = a.v; at < a.v + size; at += PAGE_SIZE) {
 		clear_one(m, at);
 	}
 	m->absent_pages -= size / PAGE_SIZE;
-	m->generation++;
+	memmap_edit_end(m);
 }
 
 bool memmap_absent_next(const struct memmap *m, gpa_t *a)

@@ -112,6 +112,11 @@ void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)
 int arch_vector_alloc(unsigned cpu, struct irq_source *src) MUST_CHECK;
 /* The same, that very vector. -ENOSPC: it is taken on that processor. */
 int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src) MUST_CHECK;
+/*
+ * Nothing is sent to it any more. An interrupt that has reached the processor
+ * but was not taken yet still calls irq_source_fire(src), so memory of a
+ * source stays a source's; the vector is given out again after that.
+ */
 void arch_vector_free(unsigned cpu, unsigned vector);
 /* The MSI address and data (compatibility format, fixed delivery, edge) that reach `vector` on `cpu`. */
 void arch_msi_message(unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data);

@@ -70,9 +70,14 @@ bool vcpu_is_up(const struct vcpu *v);
 
 /* ---- the vCPU's own processor, in the run loop ---- */
 
-/* Does vcpu_attend() have to be called before the next entry? */
-bool vcpu_needs_attention(const struct vcpu *v);
-/* Carry out the requests. False: the vCPU is stopped, its processor sleeps. */
+/* Does vcpu_attend() have to be called before the next entry, also by a vCPU in HLT? */
+static inline bool vcpu_needs_attention(const struct vcpu_life *l)
+{
+	return __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) != 0;
+}
+/* Carry out the requests. False: the vCPU is stopped, its processor sleeps until vcpu_stirs(). */
 bool vcpu_attend(struct vcpu *v);
+/* A stopped vCPU has a request to carry out, or may run. */
+bool vcpu_stirs(const struct vcpu *v);
 
 #endif

@@ -41,10 +41,14 @@ The boot tests, as data. Fields, all but the name optional:
 The letters are those of the boot tests in the project's first issue.
 """
 
+import list_attack
 import list_pci
 
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
+XEN = OPTIONS + " abi=xen"
+
+# With the Xen guest ABI.
 XEN = OPTIONS + " abi=xen"
 
 FORBID_ALWAYS = [
@@ -161,6 +165,10 @@ TESTS = [
 		       r"T: pass date-later", r"T: pass steal"])
 	  for smp in (1, 4)],
 
+	dict(name="xen-load", scenario="xen-load", smp=2, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[r"T: pass timer", r"T: pass resched",
+		     r"T: pass callfuncsingle", r"T: pass load"]),
 	dict(name="xen-hotplug", scenario="xen-hotplug", smp=3, timeout=300,
 	     options=OPTIONS + " abi=xen",
 	     expect=[(r"T: pass timer-", 6), r"T: pass ipi-2",
@@ -240,9 +248,28 @@ TESTS = [
 		     r"T: pass init"]),
 	# Every processor runs a vCPU.
 	*[dict(name="smp-%d" % n, scenario="smp", smp=n, bare=True, args="cpus=%d" % n,
-	       timeout=300,
-	       expect=[r"T: pass nproc %d of %d" % (n, n)])
+	       timeout=400, allow=[r"Call Trace"] if n > 1 else [],
+	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
 	  for n in (1, 2, 4, 8)],
+	*[dict(name="smp-%d-xen" % n, scenario="smp", smp=n, args="cpus=%d" % n,
+	       timeout=400, allow=[r"Call Trace"], options=OPTIONS + " abi=xen",
+	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
+	  for n in (2, 4, 8)],
+	# Interrupts of a device whose affinity goes round meanwhile.
+	dict(name="smp-affinity-msi", scenario="affinity", args="count=3000", smp=4,
+	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-intx", scenario="affinity", args="count=3000 intx=1", smp=4,
+	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-no-iommu", scenario="affinity", args="count=3000 intx=1", smp=4,
+	     iommu=False, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-nvme", scenario="nvme", smp=4, judges=["disk", "irq"],
+	     expect=[r"T: pass nvme-disk", r"T: pass nvme-write"]),
+	dict(name="smp-igb-ping", scenario="network", smp=4, judges=["irq"],
+	     expect=[r"T: pass igb-link", r"T: pass igb-ping"]),
+	# Fewer vCPUs than processors, the first one in the middle.
+	dict(name="max-vcpus", scenario="smp", smp=4, args="cpus=3", timeout=400,
+	     options=OPTIONS + " dom0_max_vcpus=3 dom0_cpu=1", allow=[r"Call Trace"],
+	     expect=[r"T: pass nproc 3 of 3", r"T: pass smp"]),
 	dict(name="mem-6g", scenario="nvme", mem="6144", judges=["disk", "irq"],
 	     expect=[r"init: memory 5[0-9]{3} MiB"]),
 	dict(name="no-iommu", scenario="network", iommu=False, judges=["irq"],
@@ -356,10 +383,16 @@ TESTS = [
 	     args="end=halt", expect=[r"reboot: System halted"]),
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
+	guest("cpuid-msr", "-xen", options=XEN),
 	guest("exceptions"),
 	guest("mmio"),
-	guest("fpu"),
-	guest("debug", args="tcg watch=@hvm_cpuid"),
+	guest("fpu", smp=4, args="tcg smp"),
+	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
+	guest("apic", smp=2, args="tcg smp"),
+	guest("apic", "-xen", smp=4, args="tcg smp", options=XEN),
+	guest("hypercalls", options=XEN),
+	guest("events", options=XEN),
+	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,
@@ -387,3 +420,4 @@ TESTS = [
 
 # PCI devices of all kinds, and what can happen to them.
 TESTS += list_pci.TESTS
+TESTS += list_attack.TESTS

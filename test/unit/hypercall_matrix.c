@@ -199,7 +199,7 @@ const struct matrix_row matrix[] = {
 	{CALL(vcpu_op), .operation = "register_vcpu_info",
 	 .args = {VCPUOP_register_vcpu_info, 1, AT_ARG},
 	 ARGUMENT(struct vcpu_register_vcpu_info, .mfn = FRAME), PLAIN, BOTH(OK),
-	 "EINVAL: not RAM of the domain, crosses a page, or registered already"},
+	 "ENXIO: not aligned or not in one page; EINVAL: not RAM of the domain, or registered already"},
 	{CALL(vcpu_op), .operation = "set_periodic_timer", .args = {VCPUOP_set_periodic_timer, 0, AT_ARG},
 	 ARGUMENT(struct vcpu_set_periodic_timer, .period_ns = 10000000), PLAIN, BOTH(OK),
 	 "EINVAL: shorter than 1 ms"},

@@ -59,7 +59,7 @@ static void test_creation(void **state)
 	for (unsigned i = 1; i < FIXTURE_CPUS; i++) {
 		assert_false(vcpu_is_up(dom0->vcpu[i]));
 		assert_true(waits(i));
-		assert_false(vcpu_needs_attention(dom0->vcpu[i]));
+		assert_false(vcpu_stirs(dom0->vcpu[i]));
 	}
 }
 
@@ -70,13 +70,13 @@ static void test_init_startup(void **state)
 	(void)state;
 	registers(2)->page = -1;
 	send(0, 2u << 24, ICR_INIT);
-	assert_true(vcpu_needs_attention(v));
+	assert_true(vcpu_stirs(v));
 	assert_false(vcpu_attend(v));
 	assert_int_equal(registers(2)->resets, 1);
 	assert_int_equal(registers(2)->page, -1);
-	assert_false(vcpu_needs_attention(v));
+	assert_false(vcpu_stirs(v));
 	send(0, 2u << 24, ICR_DEASSERT);
-	assert_false(vcpu_needs_attention(v));
+	assert_false(vcpu_stirs(v));
 	send(0, 2u << 24, ICR_STARTUP | 0x9a);
 	assert_true(vcpu_is_up(v));
 	assert_true(vcpu_attend(v));
@@ -361,7 +361,7 @@ static void test_down_and_up(void **state)
 	assert_false(vcpu_attend(dom0->vcpu[1]));
 	assert_int_equal(registers(1)->resets, 1);
 	assert_int_equal(vcpu_up(dom0->vcpu[1]), 0);
-	assert_true(vcpu_needs_attention(dom0->vcpu[1]));
+	assert_true(vcpu_stirs(dom0->vcpu[1]));
 	assert_true(vcpu_attend(dom0->vcpu[1]));
 	assert_int_equal(registers(1)->resets, 1); /* goes on where it was */
 	/* A start-up message does not lift "down". */
