@@ -96,6 +96,8 @@ def command(run, bare):
 	disk = machine.tools_disk() if tools else run.disk
 	if not tools:
 		machine.make_disk(disk)
+	if "disk" in test:
+		getattr(fixtures, test["disk"])(run.disk)
 	args = "" if "guest" in test else machine.KERNEL_ARGS
 	if "scenario" in test:
 		args += " scenario=" + test["scenario"]
