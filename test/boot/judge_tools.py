@@ -23,17 +23,18 @@ def facts(text):
 
 def judge_info(run, info):
 	smp = run.test.get("smp", 2)
-	version = ".".join(info.get("xen_version", "").split(".")[:2])
+	version = "%s.%s" % (info.get("xen_major"), info.get("xen_minor"))
 	total = int(info.get("total_memory", "0"))
 	free = int(info.get("free_memory", "-1"))
-	exact = {"nr_cpus": str(smp), "xen_major": version.split(".")[0],
-		 "nr_nodes": "1"}
+	exact = {"nr_cpus": str(smp), "nr_nodes": "1"}
 	for name, value in exact.items():
 		if info.get(name) != value:
 			yield "xl info: %s is %s, not %s" % (
 				name, info.get(name), value)
 	if "taproot" not in info.get("xen_extra", ""):
 		yield "xl info: xen_extra is %s" % info.get("xen_extra")
+	if not info.get("xen_version", "").startswith(version + "-taproot"):
+		yield "xl info: xen_version is %s" % info.get("xen_version")
 	if version != machine.tools_version():
 		yield "xl info: version %s, of the tools %s" % (
 			version, machine.tools_version())

@@ -315,7 +315,7 @@ TESTS = [
 
 	# Debian's Xen tools find what they look for.
 	*[dict(name=name, scenario="tools", needs="tools", judges=["tools"],
-	       smp=smp, expect=[r"T: pass tools"])
+	       smp=smp, expect=[r"T: pass tools", r"\] I key h: this list"])
 	  for name, smp in (("tools", 2), ("tools-four", 4))],
 
 	# The crash report: registers and a backtrace with names.
