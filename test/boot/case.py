@@ -91,6 +91,8 @@ def start(run, args, bare):
 def command(run, bare):
 	test = run.test
 	machine.make_disk(run.disk)
+	if "disk" in test:
+		getattr(fixtures, test["disk"])(run.disk)
 	args = "" if "guest" in test else machine.KERNEL_ARGS
 	if "scenario" in test:
 		args += " scenario=" + test["scenario"]

@@ -21,6 +21,7 @@ The boot tests, as data. Fields, all but the name optional:
   grub      list of GRUB's commands before that, such as
             "acpi --exclude=DMAR /boot/dmar.aml"
   files     files that those name: a function of fixtures.py
+  disk      a function of fixtures.py that puts more on the disk
   image     the hypervisor's image, where it is not the built one (fixtures.py)
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
@@ -117,6 +118,12 @@ TESTS = [
 	# (g) judged from outside.
 	dict(name="outside", vary=ALL, scenario="outside", judges=["outside"],
 	     expect=[r"T: pass outside"]),
+
+	# Memory given back and taken again (ballooning), seen from outside.
+	dict(name="balloon", scenario="balloon", options=OPTIONS + " abi=xen",
+	     args="console=ttyS0", judges=["balloon"], timeout=600,
+	     expect=[r"T: pass balloon-down", r"T: pass balloon-up",
+		     r"T: pass balloon-use"]),
 
 	# (h) 100,000 interrupts, none lost, none too many.
 	dict(name="edu-msi", vary=ALL, scenario="edu-irq", args="count=100000",
@@ -373,6 +380,12 @@ TESTS = [
 		     r"d0: crashed: halted \(noreboot\)"]),
 	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
 	     args="end=halt", expect=[r"reboot: System halted"]),
+	# Another kernel takes the hardware domain over.
+	dict(name="xen-kexec", scenario="kexec", options=XEN, disk="kexec_disk",
+	     timeout=600,
+	     expect=[r"d0: soft reset", r"T: pass second ",
+		     r"T: pass second-events", r"T: pass second-vcpus"]),
+
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
 	guest("cpuid-msr", "-native", options=NATIVE),
