@@ -121,6 +121,12 @@ TESTS = [
 	dict(name="outside", vary=ALL, scenario="outside", judges=["outside"],
 	     expect=[r"T: pass outside"]),
 
+	# Memory given back and taken again (ballooning), seen from outside.
+	dict(name="balloon", scenario="balloon", options=OPTIONS + " abi=xen",
+	     args="console=ttyS0", judges=["balloon"], timeout=600,
+	     expect=[r"T: pass balloon-down", r"T: pass balloon-up",
+		     r"T: pass balloon-use"]),
+
 	# (h) 100,000 interrupts, none lost, none too many.
 	dict(name="edu-msi", vary=ALL, scenario="edu-irq", args="count=100000",
 	     bare=True, timeout=300,
