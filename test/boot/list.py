@@ -51,9 +51,7 @@ import list_pci
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
 XEN = OPTIONS + " abi=xen"
-
-# With the Xen guest ABI.
-XEN = OPTIONS + " abi=xen"
+NATIVE = OPTIONS + " abi=native"
 
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
@@ -398,16 +396,18 @@ TESTS = [
 
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
-	guest("cpuid-msr", "-xen", options=XEN),
+	guest("cpuid-msr", "-native", options=NATIVE),
 	guest("exceptions"),
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
-	guest("apic", smp=2, args="tcg smp"),
-	guest("apic", "-xen", smp=4, args="tcg smp", options=XEN),
-	guest("hypercalls", options=XEN),
-	guest("events", options=XEN),
-	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
+	guest("apic", smp=4, args="tcg smp"),
+	guest("apic", "-native", options=NATIVE, args="tcg smp"),
+	guest("timers", args="tcg smp"),
+	guest("timers", "-native", smp=1, options=NATIVE),
+	guest("hypercalls"),
+	guest("events", smp=1),
+	guest("events", "-smp", args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,
