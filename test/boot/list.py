@@ -141,7 +141,7 @@ TESTS = [
 	# (i) a reset asked for by the hardware domain.
 	dict(name="reboot", vary=ALL, scenario="reboot", end="reset",
 	     expect=[(BANNER, 2), r"T: pass reboot",
-		     r"\bd0: resets the machine by "]),
+		     r"\bd0: (resets the machine by |shutdown: reboot)"]),
 
 	# The hypervisor's command line.
 	dict(name="options", scenario="boot",
