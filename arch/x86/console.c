@@ -39,6 +39,7 @@ static void key_nested(void)
 {
 	gpa_t where;
 
+	lock_acquire(&hardware_domain->mem_lock);
 	log_info("npt: d%u root 0x%llx, %u table pages", hardware_domain->id,
 		 (unsigned long long)hardware_domain->arch->npt.root_hpa.v,
 		 hardware_domain->arch->npt.table_pages);
@@ -47,6 +48,7 @@ static void key_nested(void)
 		log_error("npt: differs from the memory map at 0x%llx", (unsigned long long)where.v);
 	}
 	log_info("npt: end");
+	lock_release(&hardware_domain->mem_lock);
 }
 
 static void key_iommu(void)
@@ -56,7 +58,9 @@ static void key_iommu(void)
 
 static void key_memmap(void)
 {
+	lock_acquire(&hardware_domain->mem_lock);
 	memmap_log(&hardware_domain->memmap);
+	lock_release(&hardware_domain->mem_lock);
 	log_info("memmap: end");
 }
 
