@@ -53,6 +53,8 @@ LIBS_test_insn := -lZydis -lZycore
 VMLINUX_PARTS := $(patsubst %,$B/host/%.o,$(wildcard tools/vmlinux_*.c))
 LIBS_test_pci_record := -llzma
 LIBS_fuzz_pci_access := -llzma
+MATRIX_PART := $B/host/test/unit/hypercall_matrix.c.o
+LIBS_test_hypercall_matrix := $(MATRIX_PART)
 LIBS_test_vmlinux := $(VMLINUX_PARTS) -llzma -lzstd -lz -llz4
 
 .PHONY: all guests check unit fuzz-fixed bench fuzz clang clean install uninstall
@@ -142,6 +144,7 @@ $B/fuzz/%: $B/host/test/fuzz/fuzz_%.c.o $B/host/test/fuzz/main.c.o $B/libhost.a
 	$Q$(HOSTCC) $(SANITIZE) -o $@ $< $B/host/test/fuzz/main.c.o $B/libhost.a $(LIBS_fuzz_$*)
 
 $B/test/test_vmlinux: $(VMLINUX_PARTS)
+$B/test/test_hypercall_matrix: $(MATRIX_PART)
 
 $B/bench/%: $B/plain/test/bench/bench_%.c.o $B/libplain.a
 	@mkdir -p $(@D)

@@ -2,12 +2,13 @@
 """
 Writes a private apt source list from the user's own: same mirror, same keys.
 
-  apt_sources.py CODENAME BACKPORTS OUT [ETC]
+  apt_sources.py CODENAME MORE OUT [ETC]
 
 Reads sources.list and sources.list.d below ETC, /etc/apt by default (one-line and deb822
 format, sources.list(5)) and takes the entries that serve CODENAME and its
-updates and security suites, component main. With BACKPORTS = 1 an entry for
-CODENAME-backports is added at the same mirror. The user's files are only read.
+updates and security suites, component main. Unless MORE is none, an entry for
+the suite of that name is added at the same mirror. The user's files are only
+read.
 
 Not supported: cdrom entries; entries without main.
 """
@@ -120,8 +121,8 @@ def debian_uris(entries, codename):
 	return [u for u in base if u in updates] or named or base
 
 
-def select(entries, codename, backports):
-	"""The stanzas for one release; the base suite's mirror has backports."""
+def select(entries, codename, more):
+	"""The stanzas for one release, and for one suite more at its mirror."""
 	entries = [e for e in entries if "main" in e["components"]]
 	mirrors = debian_uris(entries, codename)
 	out, base = [], None
@@ -134,15 +135,15 @@ def select(entries, codename, backports):
 			out.append(stanza(uri, suites, e["options"]))
 			if is_base:
 				base = base or (uri, e["options"])
-	if base and backports:
-		out.append(stanza(base[0], [codename + "-backports"], base[1]))
+	if base and more != "none":
+		out.append(stanza(base[0], [more], base[1]))
 	return out if base else []
 
 
 def main():
-	codename, backports, path = sys.argv[1:4]
+	codename, more, path = sys.argv[1:4]
 	entries = read_all(*sys.argv[4:5])
-	stanzas = select(entries, codename, backports == "1")
+	stanzas = select(entries, codename, more)
 	if not stanzas:
 		sys.exit("no apt source for %s main found below the apt folder" %
 			 codename)

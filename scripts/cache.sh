@@ -1,20 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Fills the cache folder: a QEMU of 10.0 or later, Debian's own kernel with
+# Fills the cache folder: a QEMU of 10.0 or later, Debian's kernels with
 # headers, and the programs of the initramfs. All are Debian packages, found
 # through a private apt configuration (own lists, own archives, an empty dpkg
 # status) that borrows the mirror and keys of the user's sources, and unpacked
 # with dpkg-deb: nothing is installed and no file of the system is changed.
 #
 #   $CACHE/bin/qemu-system-x86_64   runs QEMU with its own loader and libraries
-#   $CACHE/kernel/{vmlinuz,version,modules,headers}
+#   $CACHE/kernel-SERIES/{vmlinuz,version,modules,headers}   6.1, 6.12
 #   $CACHE/guest/                   busybox, lspci, setpci and their libraries
 #
-# cache.sh tests fetches what only tests need as well:
+# The kernel of the host's own release is always there (lib.sh). cache.sh tests
+# fetches what only tests need as well: the other kernel and
 #
 #   $CACHE/ovmf/OVMF_{CODE,VARS}_4M.fd
 #   $CACHE/chroot/{root.tar,linux-image.deb}, or a line why not in chroot.reason
+#   $CACHE/tools/disk.img, Debian with Xen's tools, or tools.reason
 #
 # Each part has a stamp with this file's recipe number; delete a part (or raise
 # RECIPE) to fetch it again. Not supported: foreign architectures.
@@ -27,10 +29,13 @@ detect_host
 RECIPE=2
 APT=$CACHE/apt
 
-# Only the suite that has QEMU 10.0: bookworm's own is 7.2.
+# Only the suite that has QEMU 10.0: bookworm's own is 7.2. The kernel of the
+# other release comes from MORE_SUITE; an empty suite is apt's own choice.
 case $CODENAME in
-bookworm) BACKPORTS=1 QEMU_SUITE=bookworm-backports ;;
-*) BACKPORTS=0 QEMU_SUITE=$CODENAME ;;
+bookworm) MORE_SUITE=bookworm-backports QEMU_SUITE=$MORE_SUITE
+	KERNELS="6.1: 6.12:$MORE_SUITE" TOOLS_PACKAGE=xen-utils-4.17 ;;
+*) MORE_SUITE=bookworm QEMU_SUITE=$CODENAME
+	KERNELS="6.12:$CODENAME 6.1:$MORE_SUITE" TOOLS_PACKAGE=xen-utils-4.20 ;;
 esac
 
 have()
@@ -64,8 +69,10 @@ write_apt_conf()
 {
 	mkdir -p "$APT/lists/partial" "$APT/archives/partial" "$APT/empty"
 	: >"$APT/status"
-	/usr/bin/python3 "$TOP/scripts/apt_sources.py" "$CODENAME" "$BACKPORTS" \
+	/usr/bin/python3 "$TOP/scripts/apt_sources.py" "$CODENAME" "$MORE_SUITE" \
 		"$APT/taproot.sources"
+	/usr/bin/python3 "$TOP/scripts/apt_sources.py" "$CODENAME" none \
+		"$APT/release.sources"
 	{
 		cat <<-CONF
 			Dir::Etc::parts "$APT/empty";
@@ -164,23 +171,35 @@ write_wrapper()
 	mv "$CACHE/bin/qemu-system-x86_64.new" "$CACHE/bin/qemu-system-x86_64"
 }
 
-# The generic flavour: the cloud flavour lacks XEN_DOM0.
+# The image that a release's linux-image-amd64 stands for today.
+kernel_image()
+{
+	private_apt apt-cache ${1:+-o APT::Default-Release="$1"} \
+		depends linux-image-amd64 |
+		sed -n 's/^ *Depends: //p' |
+		grep -E '^linux-image-[0-9].*-amd64$' | head -n 1
+}
+
+# make_kernel SERIES SUITE. The generic flavour: the cloud flavour lacks XEN_DOM0.
 make_kernel()
 {
-	local image headers common kbuild new version
-	have kernel && return 0
+	local part=kernel-$1 image headers common kbuild new version
+	have "$part" && return 0
 	update_lists
-	image=$(depends_on linux-image-amd64 '^linux-image-[0-9].*-amd64$')
-	[ -n "$image" ] || die "the mirror has no linux-image-amd64"
+	image=$(kernel_image "$2")
 	version=${image#linux-image-}
+	case $version in
+	"$1".*) ;;
+	*) die "the mirror has no kernel $1 (but '$version')" ;;
+	esac
 	headers=linux-headers-$version
 	common=$(depends_on "$headers" '^linux-headers-.*-common$')
 	kbuild=$(depends_on "$headers" '^linux-kbuild-')
 	say "fetching the kernel $version and its headers (about 80 MB)"
-	begin kernel
-	new=$CACHE/kernel.new
+	begin "$part"
+	new=$CACHE/$part.new
 	mkdir -p "$new/root" "$new/debs"
-	(cd "$new/debs" && quietly kernel private_apt apt-get download \
+	(cd "$new/debs" && quietly "$part" private_apt apt-get download \
 		"$image" "$headers" "$common" "$kbuild")
 	for deb in "$new"/debs/*.deb; do
 		dpkg-deb -x "$deb" "$new/root"
@@ -194,19 +213,19 @@ make_kernel()
 		ln -s "root/lib/modules/$version" "$new/modules"
 	fi
 	ln -s "root/usr/src/linux-headers-$version" "$new/headers"
-	relocate_headers "$new" "$version" "$common"
+	relocate_headers "$part" "$version" "$common"
 	# The packages leave modules.dep to be made at installation.
 	mkdir -p "$new/depmod/lib/modules"
 	ln -s "$(readlink -f "$new/modules")" "$new/depmod/lib/modules/$version"
 	depmod -b "$new/depmod" "$version"
 	rm -r "$new/depmod"
-	finish kernel
+	finish "$part"
 }
 
 # Debian's header packages name each other by absolute path.
 relocate_headers()
 {
-	local src=$1/root/usr/src final=$CACHE/kernel/root/usr
+	local src=$CACHE/$1.new/root/usr/src final=$CACHE/$1/root/usr
 	grep -rIl --include=Makefile --include='*.mk' /usr/ \
 		"$src/linux-headers-$2" --exclude-dir=include |
 		xargs -r sed -i "s,/usr/src/,$final/src/,g;s,/usr/lib/linux,$final/lib/linux,g"
@@ -246,51 +265,74 @@ make_ovmf()
 	finish ovmf
 }
 
-# fill_chroot FOLDER
+# mmdebstrap's options for systems that nobody reads manuals in.
+NO_DOCUMENTS=(--dpkgopt='path-exclude=/usr/share/doc/*'
+	--dpkgopt='path-exclude=/usr/share/man/*'
+	--dpkgopt='path-exclude=/usr/share/locale/*')
+
+# A small Debian to install into, and a kernel's package: fill_chroot FOLDER.
 fill_chroot()
 {
 	local image
-	image=$(depends_on linux-image-amd64 '^linux-image-[0-9].*-amd64$') &&
-		[ -n "$image" ] &&
+	image=$(kernel_image "$CODENAME") && [ -n "$image" ] &&
 		(cd "$1" && private_apt apt-get download "$image") &&
 		mv "$1/$image"_*.deb "$1/linux-image.deb" &&
 		mmdebstrap --variant=apt --aptopt="$APT/acquire.conf" \
 			--include=initramfs-tools,kmod,linux-base,grub-common \
-			--dpkgopt='path-exclude=/usr/share/doc/*' \
-			--dpkgopt='path-exclude=/usr/share/man/*' \
-			--dpkgopt='path-exclude=/usr/share/locale/*' \
-			"$CODENAME" "$1/root.tar" "$APT/taproot.sources"
+			"${NO_DOCUMENTS[@]}" \
+			"$CODENAME" "$1/root.tar" "$APT/release.sources"
 }
 
-# A small Debian to install into, and a kernel's package. The test that uses
-# it is skipped when it cannot be had.
-make_chroot()
+# A disk with Debian and Xen's tools, for a domain without a network that
+# changes into it: no kernel, no init. fill_tools FOLDER.
+fill_tools()
 {
-	local new=$CACHE/chroot.new
-	have chroot && return 0
-	rm -f "$CACHE/chroot.reason"
+	local root=$1/root
+	mkdir "$root" &&
+		mmdebstrap --variant=essential --mode=root \
+			--aptopt="$APT/acquire.conf" \
+			--include="$TOOLS_PACKAGE,xenstore-utils,kmod" \
+			"${NO_DOCUMENTS[@]}" \
+			--customize-hook="rm -rf \"\$1\"/var/cache/* \"\$1\"/var/lib/apt/*" \
+			"$CODENAME" "$root" "$APT/release.sources" &&
+		mke2fs -q -t ext4 -O ^has_journal -L tools -d "$root" \
+			"$1/disk.img" 1G &&
+		rm -rf "$root"
+}
+
+# make_system PART WHAT FILL: a part that needs root to be made; what uses it is
+# skipped, with the line in PART.reason, when it cannot be had.
+make_system()
+{
+	local new=$CACHE/$1.new
+	have "$1" && return 0
+	rm -f "$CACHE/$1.reason"
 	if [ "$(id -u)" -ne 0 ]; then
-		echo "making a chroot needs root" >"$CACHE/chroot.reason"
+		echo "making $2 needs root" >"$CACHE/$1.reason"
 		return 0
 	fi
 	update_lists
-	begin chroot
-	say "making a small Debian for the installation test (about 150 MB)"
+	begin "$1"
+	say "making $2 (about 150 MB)"
 	grep '^Acquire::' "$APT/apt.conf" >"$APT/acquire.conf" || true
-	if ! fill_chroot "$new" >"$CACHE/log/chroot.log" 2>&1 </dev/null; then
-		echo "no chroot could be made: $(tail -n 1 "$CACHE/log/chroot.log")" \
-			>"$CACHE/chroot.reason"
+	if ! "$3" "$new" >"$CACHE/log/$1.log" 2>&1 </dev/null; then
+		echo "making $2 failed: $(tail -n 1 "$CACHE/log/$1.log")" \
+			>"$CACHE/$1.reason"
 		rm -rf "$new"
 		return 0
 	fi
-	finish chroot
+	finish "$1"
 }
 
 make_qemu
 write_wrapper
-make_kernel
 make_guest
+for kernel in $KERNELS; do
+	make_kernel "${kernel%%:*}" "${kernel#*:}"
+	[ "${1:-}" = tests ] || break
+done
 if [ "${1:-}" = tests ]; then
 	make_ovmf
-	make_chroot
+	make_system chroot "a small Debian for the installation test" fill_chroot
+	make_system tools "a disk with Xen's tools" fill_tools
 fi

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Makes build/initramfs.cpio: busybox, lspci, setpci and their libraries, the
-# kernel modules of the test machine's devices, our edu test module, xencall and
-# other programs, /init and the scenarios of test/boot/guest. Made again only
-# when an input is newer.
+# Makes build/initramfs-SERIES.cpio for the kernel 6.1 or 6.12: busybox, lspci,
+# setpci and their libraries, the kernel modules of the test machine's devices,
+# our own test modules, /init and the scenarios of test/boot/guest. Made again
+# only when an input is newer.
+#
+#   initramfs.sh SERIES
 #
 # Uncompressed on purpose: the emulated processor would spend seconds on
 # decompressing what is copied in a moment.
@@ -16,44 +18,41 @@ TOP=$(cd "$(dirname "$0")/.." && pwd)
 . "$TOP/scripts/lib.sh"
 detect_host
 
-OUT=$TOP/build/initramfs.cpio
-TREE=$TOP/build/initramfs
-VERSION=$(cat "$CACHE/kernel/version")
-MODULES="nvme igb ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
+FROM=$CACHE/kernel-$1
+OUT=$TOP/build/initramfs-$1.cpio
+TREE=$TOP/build/initramfs-$1
+MADE=$TOP/build/modules-$1
+VERSION=$(cat "$FROM/version")
+MODULES="nvme igb igbvf ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/test/boot/xencall" "$TOP/test/boot/program" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/ring0" "$TOP/test/boot/tool" \
 		"$TOP/scripts/initramfs.sh" \
-		"$CACHE/kernel/.recipe" "$CACHE/guest/.recipe" \
+		"$FROM/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
 
-build_edu_module()
+# build_module NAME: of test/boot/NAME.
+build_module()
 {
-	local dir=$TOP/build/edu
-	mkdir -p "$dir"
-	cp "$TOP"/test/boot/edu/edu_test.c "$TOP"/test/boot/edu/Makefile "$dir"
+	mkdir -p "$MADE/$1"
+	cp "$TOP/test/boot/$1"/*.c "$TOP/test/boot/$1/Makefile" "$MADE/$1"
 	# Type information would need pahole and a vmlinux, and nobody reads it.
-	quietly edu-module make -C "$CACHE/kernel/headers" M="$dir" \
+	# The other release's headers name a compiler that this one lacks.
+	quietly "$1-module" make -C "$FROM/headers" M="$MADE/$1" CC=gcc \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
 
-build_programs()
+# Programs of our own, static: the guest has the C library of busybox only.
+build_tools()
 {
-	local source name
-	for source in "$TOP"/test/boot/program/*.c; do
-		name=$(basename "$source" .c)
-		quietly "$name" gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
-			-pthread -o "$TREE/bin/$name" "$source"
+	local source
+	for source in "$TOP"/test/boot/tool/*.c; do
+		quietly guest-tools gcc -std=gnu11 -Wall -Wextra -Werror -Os \
+			-static -s -pthread -o "$TREE/bin/$(basename "$source" .c)" "$source"
 	done
-}
-
-build_xencall()
-{
-	quietly xencall gcc -std=gnu11 -Wall -Wextra -Werror -O2 -static \
-		-o "$TREE/bin/xencall" "$TOP/test/boot/xencall/xencall.c"
 }
 
 copy_programs()
@@ -86,7 +85,7 @@ copy_libraries()
 # Modules with all they depend on, uncompressed, and a fresh modules.dep.
 copy_modules()
 {
-	local from=$CACHE/kernel/modules to=$TREE/lib/modules/$VERSION m file
+	local from=$FROM/modules to=$TREE/lib/modules/$VERSION m file
 	mkdir -p "$to"
 	cp "$from"/modules.order "$from"/modules.builtin* "$to"
 	for m in $MODULES; do
@@ -98,7 +97,7 @@ copy_modules()
 		done
 	done
 	find "$to" -name '*.ko.xz' -exec xz -d -f {} +
-	cp "$TOP/build/edu/edu_test.ko" "$to/"
+	cp "$MADE"/*/*.ko "$to/"
 	depmod -b "$TREE" "$VERSION"
 }
 
@@ -106,10 +105,10 @@ make_tree()
 {
 	rm -rf "$TREE"
 	mkdir -p "$TREE"
-	build_edu_module
+	build_module edu
+	build_module ring0
 	copy_programs
-	build_programs
-	build_xencall
+	build_tools
 	copy_modules
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"
@@ -119,7 +118,7 @@ make_tree()
 }
 
 up_to_date && exit 0
-say "making the initramfs"
+say "making the initramfs for the kernel $1"
 make_tree
 (cd "$TREE" && find . -print0 | LC_ALL=C sort -z |
 	cpio --null --quiet -o -H newc -R 0:0 --reproducible) >"$OUT.new"

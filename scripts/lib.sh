@@ -44,13 +44,14 @@ detect_host()
 	# shellcheck disable=SC1091
 	CODENAME=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
 	case $CODENAME in
-	bookworm | trixie) ;;
+	bookworm) KERNEL=6.1 ;;
+	trixie) KERNEL=6.12 ;;
 	*) die "Debian 12 (bookworm) or 13 (trixie) is needed, this is '$CODENAME'" ;;
 	esac
 	CACHE=${TAPROOT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/taproot}/$CODENAME
 	mkdir -p "$CACHE" || die "cannot create the cache folder $CACHE"
 	CACHE=$(cd "$CACHE" && pwd)
-	export CACHE CODENAME
+	export CACHE CODENAME KERNEL
 }
 
 # install_packages: what scripts/packages.txt names and dpkg does not have.
@@ -105,17 +106,19 @@ build()
 }
 
 # What the machine boots: the kernel's ELF out of Debian's bzImage, and the
-# initramfs.
+# initramfs; of the host's own release, or of every kernel in the cache.
 make_kernel_and_initramfs()
 {
-	local elf
+	local elf from
 	mkdir -p "$TOP/build"
-	elf=$TOP/build/vmlinux-$(cat "$CACHE/kernel/version")
-	if [ ! -e "$elf" ]; then
-		say "extracting the kernel"
-		quietly vmlinux "$TOP/build/taproot-vmlinux" \
-			"$CACHE/kernel/vmlinuz" "$elf.new"
-		mv "$elf.new" "$elf"
-	fi
-	"$TOP/scripts/initramfs.sh"
+	for from in "$CACHE"/kernel-${1:-$KERNEL}; do
+		elf=$TOP/build/vmlinux-$(cat "$from/version")
+		if [ ! -e "$elf" ]; then
+			say "extracting the kernel ${from##*-}"
+			quietly vmlinux "$TOP/build/taproot-vmlinux" \
+				"$from/vmlinuz" "$elf.new"
+			mv "$elf.new" "$elf"
+		fi
+		"$TOP/scripts/initramfs.sh" "${from##*-}"
+	done
 }

@@ -5,7 +5,8 @@ boot tests alike.
 
 Lane A is QEMU's TCG as the hardware: a q35 with an EPYC processor that offers
 SVM and nested paging, a VT-d IOMMU with interrupt remapping, an NVMe disk, an
-igb NIC on user networking and an edu device. Under the hypervisor the kernel
+igb NIC on user networking and an edu device. Lane C is the same under -icount,
+which wants one processor without x2APIC. Under the hypervisor the kernel
 and the initramfs are multiboot modules; bare, the same kernel is started by
 QEMU itself, for comparison.
 
@@ -19,6 +20,9 @@ BUILD = TOP / "build"
 
 CPU = "EPYC,+svm,+npt,+x2apic"
 IOMMU = "intremap=on,eim=on"
+# Lane C counts instructions: one is a nanosecond. Idle time passes as on the host:
+# with sleep=off it leaps, and 30 s are over before the host's disk has answered.
+LANES = {"a": [], "c": ["-icount", "shift=0,sleep=on"]}
 DISK_SIZE = 16 << 20
 HALF = DISK_SIZE // 2
 
@@ -35,21 +39,30 @@ def qemu_binary():
 	return str(cache() / "bin" / "qemu-system-x86_64")
 
 
-def kernel_version():
-	return (cache() / "kernel" / "version").read_text().strip()
+def default_kernel():
+	"""The series of the host's own release, 6.1 or 6.12."""
+	return os.environ["KERNEL"]
 
 
-def bzimage():
-	return cache() / "kernel" / "vmlinuz"
+def kernel_folder(series=None):
+	return cache() / ("kernel-" + (series or default_kernel()))
 
 
-def vmlinux():
-	"""Extracted by build/taproot-vmlinux; see extract_vmlinux()."""
-	return BUILD / ("vmlinux-" + kernel_version())
+def kernel_version(series=None):
+	return (kernel_folder(series) / "version").read_text().strip()
 
 
-def initramfs():
-	return BUILD / "initramfs.cpio"
+def bzimage(series=None):
+	return kernel_folder(series) / "vmlinuz"
+
+
+def vmlinux(series=None):
+	"""Extracted by build/taproot-vmlinux; see scripts/lib.sh."""
+	return BUILD / ("vmlinux-" + kernel_version(series))
+
+
+def initramfs(series=None):
+	return BUILD / ("initramfs-%s.cpio" % (series or default_kernel()))
 
 
 def image():
@@ -71,23 +84,30 @@ def make_disk(path):
 		f.truncate(DISK_SIZE)
 
 
-def devices(disk, bridge=False):
-	"""bridge: edu is on a conventional bus, behind a bridge."""
+def devices(disk, bridge=False, port=False):
+	"""
+	bridge: edu is on a conventional bus, behind a bridge; port: igb is
+	behind a root port, which its virtual functions need on other machines.
+	"""
 	edu = "edu,dma_mask=0xffffffffffffffff"
+	igb = "igb,netdev=net0,mac=52:54:00:74:61:70"
 	above = []
+	if port:
+		above += ["-device", "pcie-root-port,id=port0,chassis=1,slot=1"]
+		igb += ",bus=port0"
 	if bridge:
-		above = ["-device", "pcie-pci-bridge,id=pci0"]
+		above += ["-device", "pcie-pci-bridge,id=pci0"]
 		edu += ",bus=pci0,addr=1"
 	return above + [
 		"-drive", "if=none,id=disk0,format=raw,file=%s" % quote(disk),
 		"-device", "nvme,serial=taproot,drive=disk0",
 		"-netdev", "user,id=net0",
-		"-device", "igb,netdev=net0,mac=52:54:00:74:61:70",
+		"-device", igb,
 		"-device", edu,
 	]
 
 
-def board(cpu=CPU, mem="2048", smp=2, iommu=IOMMU):
+def board(cpu=CPU, mem="2048", smp=2, iommu=IOMMU, lane="a"):
 	out = [
 		"-M", "q35,kernel-irqchip=split", "-accel", "tcg", "-cpu", cpu,
 		"-m", str(mem), "-smp", str(smp), "-nodefaults",
@@ -95,7 +115,7 @@ def board(cpu=CPU, mem="2048", smp=2, iommu=IOMMU):
 	]
 	if iommu:
 		out += ["-device", "intel-iommu," + iommu]
-	return out
+	return out + LANES[lane]
 
 
 def quote(value):
@@ -103,8 +123,8 @@ def quote(value):
 	return str(value).replace(",", ",,")
 
 
-def default_modules(kernel_args):
-	return [(vmlinux(), kernel_args), (initramfs(), "")]
+def default_modules(kernel_args, series=None):
+	return [(vmlinux(series), kernel_args), (initramfs(series), "")]
 
 
 def boot_taproot(options, kernel_args, modules=None):
@@ -116,6 +136,6 @@ def boot_taproot(options, kernel_args, modules=None):
 	return out + (["-initrd", ",".join(words)] if words else [])
 
 
-def boot_bare(kernel_args):
-	return ["-kernel", str(bzimage()), "-initrd", str(initramfs()),
-		"-append", kernel_args]
+def boot_bare(kernel_args, series=None):
+	return ["-kernel", str(bzimage(series)),
+		"-initrd", str(initramfs(series)), "-append", kernel_args]

@@ -60,19 +60,27 @@ struct host_pci *host_pci_find(sbdf_t sbdf)
 	return NULL;
 }
 
-static struct host_pci *function_new(sbdf_t sbdf)
+struct host_pci *host_pci_enter(struct host_pci *again, sbdf_t sbdf)
 {
-	struct host_pci *p = calloc(1, sizeof(*p));
+	struct host_pci *p = again ? again : calloc(1, sizeof(*p));
 
-	ASSERT(p && host_pci_function_count < FUNCTIONS_MAX && !host_pci_find(sbdf));
+	ASSERT(p && !host_pci_find(sbdf));
+	if (!again) {
+		ASSERT(host_pci_function_count < FUNCTIONS_MAX);
+		host_pci_functions[host_pci_function_count++] = p;
+	}
 	p->sbdf = sbdf;
 	p->present = true;
 	p->size = PCI_CONFIG_EXT_SIZE;
-	host_pci_functions[host_pci_function_count++] = p;
 	if (sbdf_segment(sbdf) == 0) {
 		segment0[sbdf.v] = p;
 	}
 	return p;
+}
+
+static struct host_pci *function_new(sbdf_t sbdf)
+{
+	return host_pci_enter(NULL, sbdf);
 }
 
 void host_pci_remove(struct host_pci *p)
@@ -395,6 +403,10 @@ static void function_reset(struct host_pci *p)
 	if (p->msix) {
 		msix_reset(p);
 	}
+	if (p->sriov) {
+		host_pci_set(p, p->sriov + SRIOV_REG_PAGE_SIZE, 4, 1);
+		host_pci_sriov_written(p);
+	}
 }
 
 void host_pci_reset_one(struct host_pci *p)
@@ -446,6 +458,9 @@ void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 	    reg <= PCI_REG_BRIDGE_CTL && reg + len > PCI_REG_BRIDGE_CTL &&
 	    (host_pci_get(p, PCI_REG_BRIDGE_CTL, 2) & PCI_BRIDGE_CTL_RESET)) {
 		secondary_bus_reset(p);
+	}
+	if (p->sriov && reg >= p->sriov && reg < p->sriov + SRIOV_SIZE) {
+		host_pci_sriov_written(p);
 	}
 	if (state == PM_STATE_D3 &&
 	    (p->config[p->pm + PM_REG_CSR] & (PM_CSR_STATE | PM_CSR_NO_RESET)) == PM_STATE_D0) {

@@ -41,6 +41,19 @@ void host_pci_cap_express(struct host_pci *p, unsigned offset);
 /* Power management; D3hot to D0 resets the function, unless No_Soft_Reset was set in it. */
 void host_pci_cap_pm(struct host_pci *p, unsigned offset);
 
+/* An extended capability at the end of the list; the first one is at 100h. */
+void host_pci_extcap(struct host_pci *p, unsigned offset, unsigned id);
+/* SR-IOV with up to 64 virtual functions, then their BARs, and their MSI-X (at 70h). */
+void host_pci_cap_sriov(struct host_pci *p, unsigned offset, unsigned total, unsigned first,
+			unsigned stride);
+void host_pci_vf_bar(struct host_pci *p, unsigned index, uint32_t bits, uint64_t size);
+void host_pci_vf_msix(struct host_pci *p, unsigned count, unsigned table_bar, uint32_t table,
+		      unsigned pba_bar, uint32_t pba);
+/* Virtual function `number`; NULL: not there. */
+struct host_pci *host_pci_vf(struct host_pci *p, unsigned number);
+/* Those that are enabled do not answer until it is called with false. */
+void host_pci_vf_late(struct host_pci *p, bool late);
+
 /* The registers, past all masks. */
 uint32_t host_pci_get(const struct host_pci *p, unsigned reg, unsigned len);
 void host_pci_set(struct host_pci *p, unsigned reg, unsigned len, uint32_t value);

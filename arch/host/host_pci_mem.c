@@ -67,7 +67,12 @@ static bool bar_decodes(const struct host_pci *p, unsigned index, uint64_t addre
 			uint64_t *offset)
 {
 	uint32_t low = host_pci_get(p, host_pci_bar_reg(p, index), 4);
-	uint64_t base = index == ROM ? low & PCI_ROM_MASK : low & PCI_BAR_MEM_MASK;
+	uint64_t base;
+
+	if (p->vf_of) {
+		return host_pci_vf_decodes(p, index, address, offset);
+	}
+	base = index == ROM ? low & PCI_ROM_MASK : low & PCI_BAR_MEM_MASK;
 
 	if (!p->bar_size[index] || !(host_pci_get(p, PCI_REG_COMMAND, 2) & PCI_CMD_MEMORY) ||
 	    (index == ROM ? !(low & PCI_ROM_ENABLE) : low & PCI_BAR_IO)) {

@@ -152,6 +152,8 @@ extern const struct hvm_ops *hvm;
 
 /* Skip the current instruction, `length` bytes long. */
 void hvm_skip(struct vcpu *v, unsigned length);
+/* Is the vCPU in an NMI's handler, or so it seems? */
+bool hvm_nmi_masked(struct vcpu *v);
 /* Queue an exception; two become a double fault as APMv2 8.2.9 says, three shut down. */
 void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
 

@@ -106,7 +106,7 @@ static void build_memory(struct domain *d, const struct boot_info *info,
 				&machine_frames),
 	     "its memory map");
 	open_tables(d, acpi);
-	iommu_reserve_regions(d);
+	iommu_reserve_regions(d, acpi);
 }
 
 /* ---- platform ---- */

@@ -89,7 +89,7 @@ void hvm_pass_nmi(void)
 /* Does anything end HLT (APMv3 HLT): an interrupt that is enabled, an NMI that is not masked? */
 static bool wakes(struct vcpu *v)
 {
-	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !v->arch->nmi_masked) {
+	if (__atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED) && !hvm_nmi_masked(v)) {
 		return true;
 	}
 	return hvm->interrupts_enabled(v) &&

@@ -158,6 +158,33 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	}
 }
 
+/* MOV to CR8, while an interrupt waits (APMv3 MOV CRn; 0F 22 /r, LOCK and REX allowed). */
+static void exit_cr8(struct vcpu *v, struct vmcb *b)
+{
+	uint8_t bytes[HVM_FETCH], rex = 0;
+	unsigned mode, i = 0, n = hvm_fetch_insn(v, bytes, &mode);
+	uint64_t value;
+
+	(void)b;
+
+	while (i < n && is_prefix(bytes[i], mode)) {
+		rex = mode == 64 && (bytes[i] & 0xf0) == 0x40 ? bytes[i] : 0;
+		i++;
+	}
+	if (i + 3 > n || bytes[i] != 0x0f || bytes[i + 1] != 0x22) {
+		hvm_inject(v, EXC_UD, false, 0); /* changed since it was executed */
+		return;
+	}
+	value = v->arch->gpr[(bytes[i + 2] & 7) | (rex & 1) << 3];
+	value = mode == 64 ? value : (uint32_t)value;
+	if (value > 0xf) {
+		hvm_inject(v, EXC_GP, true, 0);
+		return;
+	}
+	vlapic_set_tpr_class(&v->lapic, (unsigned)value);
+	hvm_skip(v, i + 3);
+}
+
 static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
 {
 	const uint64_t *gpr = v->arch->gpr;
@@ -227,6 +254,7 @@ static void exit_shutdown(struct vcpu *v, struct vmcb *b)
 }
 
 static const exit_fn table[] = {
+	[VMEXIT_CR8_WRITE] = exit_cr8,
 	[VMEXIT_INTR] = exit_nothing,  [VMEXIT_NMI] = exit_nothing,
 	[VMEXIT_SMI] = exit_nothing,   [VMEXIT_INIT] = exit_nothing,
 	[VMEXIT_VINTR] = exit_vintr,   [VMEXIT_RDPMC] = exit_gp,
@@ -255,7 +283,7 @@ static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 		__asm__ volatile("int %0" : : "i"(EXC_MC));
 		return;
 	}
-	/* VMEXIT_INVALID is -1; QEMU stores the lower half of it. */
+	/* VMEXIT_INVALID is -1 (APMv2 appendix C); an emulator may keep 32 bits of it. */
 	if ((uint32_t)code == UINT32_MAX) {
 		log_notice("d%u vcpu%u: the processor refuses the guest's state", v->domain->id,
 			   v->id);
@@ -303,7 +331,8 @@ static inline void prepare_events(struct vcpu *v, struct svm_vcpu *s, struct vmc
 	uint64_t vintr = b->vintr & ~VINTR_TPR_MASK;
 
 	b->eventinj = 0;
-	if (b->icpt_misc1 & ICPT_VINTR) {
+	if (b->icpt_cr & ICPT_CR8_WRITE) {
+		b->icpt_cr &= ~ICPT_CR8_WRITE;
 		vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | 0xfull << VINTR_PRIO_SHIFT);
 		b->icpt_misc1 &= ~ICPT_VINTR;
 	}

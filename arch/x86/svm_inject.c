@@ -13,6 +13,7 @@ static void window_open(struct vmcb *b, unsigned priority)
 {
 	b->vintr |= VINTR_IRQ | ((uint64_t)priority << VINTR_PRIO_SHIFT);
 	b->icpt_misc1 |= ICPT_VINTR;
+	b->icpt_cr |= ICPT_CR8_WRITE;
 }
 
 static uint64_t exception_event(struct hvm_exception *e)
@@ -34,7 +35,7 @@ static uint64_t exception_event(struct hvm_exception *e)
  * vCPU is past it when RIP is elsewhere (APMv2 15.20). An NMI that waits for
  * that gets an exit soon, by a timer.
  */
-static bool nmi_masked(struct vcpu *v)
+bool hvm_nmi_masked(struct vcpu *v)
 {
 	struct vcpu_arch *a = v->arch;
 
@@ -47,7 +48,7 @@ static bool nmi_masked(struct vcpu *v)
 
 static void inject_nmi(struct vcpu *v, struct vmcb *b)
 {
-	if (nmi_masked(v)) {
+	if (hvm_nmi_masked(v)) {
 		if (v->arch->nmi_iret && __atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED)) {
 			timer_set(&svm_of(v)->nmi_timer, arch_time() + timer_ns_to_ticks(IRET_NS));
 		}
@@ -82,8 +83,10 @@ static void inject_callback(struct vcpu *v, struct vmcb *b)
 }
 
 /*
- * Inject the interrupt that is due, or ask for an exit when one can be taken:
- * the window's priority makes it open when the guest lowers CR8 too.
+ * Inject the interrupt that is due, or ask for an exit when one can be taken: by
+ * a window, or for one that waits for a lower TPR by the write of CR8. (The
+ * window's own priority would do for that on a processor. QEMU 10.0 opens it at
+ * an equal priority too, for ever, and fails when CR8 is written below it.)
  */
 static void inject_interrupt(struct vcpu *v, struct vmcb *b)
 {
@@ -95,9 +98,11 @@ static void inject_interrupt(struct vcpu *v, struct vmcb *b)
 		vlapic_take(&v->lapic, (unsigned)vector);
 		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;
 	}
-	vector = vlapic_pending_below_tpr(&v->lapic);
+	vector = vlapic_pending(&v->lapic);
 	if (vector >= 0) {
 		window_open(b, (unsigned)vector >> 4);
+	} else if (vlapic_pending_below_tpr(&v->lapic) >= 0) {
+		b->icpt_cr |= ICPT_CR8_WRITE;
 	}
 }
 

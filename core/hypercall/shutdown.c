@@ -4,12 +4,13 @@
  * watchdog, or starts over (soft reset: kexec and kdump).
  *
  * A soft reset takes back what the ABI lent the domain: event channels,
- * shared pages, timers, parameters, watchdogs. Its memory and its vCPUs stay as
- * they are, and the call returns.
+ * shared pages, timers, parameters, watchdogs, and ballooned pages are there again.
+ * Its memory and its vCPUs stay as they are, and the call returns.
  *
  * Deliberately not supported: suspend, which needs somebody who resumes, and
  * the end of another domain (remote_shutdown) as long as there is none.
  */
+#include <taproot/balloon.h>
 #include <taproot/console.h>
 #include <taproot/errno.h>
 #include <taproot/hypercall.h>
@@ -124,8 +125,17 @@ int64_t hypercall_watchdog(struct hypercall *h, uint32_t id, uint32_t timeout)
 
 /* ---- shutdown ---- */
 
-static void soft_reset(struct domain *d)
+/* False: not finished, once more. All of it may be done twice. */
+static bool soft_reset(struct domain *d)
 {
+	int rc = balloon_in_all(d);
+
+	if (rc == -EAGAIN) {
+		return false;
+	}
+	if (rc) {
+		log_error("d%u: soft reset: no memory to give all of its pages back", d->id);
+	}
 	log_info("d%u: soft reset", d->id);
 	event_reset(d);
 	lock_acquire(&d->watchdog_lock);
@@ -141,6 +151,7 @@ static void soft_reset(struct domain *d)
 	if (d->hardware) {
 		console_input_clear();
 	}
+	return true;
 }
 
 int64_t hypercall_shutdown(struct hypercall *h, uint32_t reason)
@@ -155,7 +166,7 @@ int64_t hypercall_shutdown(struct hypercall *h, uint32_t reason)
 		domain_shutdown(d, reason);
 		return 0;
 	case SHUTDOWN_soft_reset:
-		soft_reset(d);
+		h->again = !soft_reset(d);
 		return 0;
 	case SHUTDOWN_suspend:
 		return -EOPNOTSUPP;

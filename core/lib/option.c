@@ -75,7 +75,7 @@ static const struct entry table[] = {
 	 "iommu=auto|off|required: use the IOMMU where there is one, never, or not boot without "
 	 "(auto)"},
 	{"abi", KIND_CHOICE, FIELD(abi), abis,
-	 "abi=xen|native: whether the hardware domain finds the Xen guest ABI (native)"},
+	 "abi=xen|native: whether the hardware domain finds the Xen guest ABI (xen)"},
 	{"abi_version", KIND_VERSION, FIELD(abi_version), NULL,
 	 "abi_version=MAJOR.MINOR: the version of Xen that is reported (4.17)"},
 	{"help", KIND_FLAG, FIELD(help), NULL, "help: list the options"},
@@ -84,7 +84,7 @@ static const struct entry table[] = {
 #define OPTION_DEFAULTS                                                                            \
 	{                                                                                          \
 		.console = PORT_COM1, .record = PORT_NONE, .loglvl = LOG_INFO, .x2apic = true,     \
-		.abi = ABI_NATIVE, .abi_version = 4u << 16 | 17,                                      \
+		.abi = ABI_XEN, .abi_version = 4u << 16 | 17,                                      \
 	}
 
 struct options options = OPTION_DEFAULTS;

@@ -9,10 +9,9 @@
  * answers in its place.
  *
  * Deliberately not supported: taking out a function that is just pulled out;
- * its registers read as the machine's all ones. Virtual functions do not answer
- * with a vendor id (SR-IOV 1.1 3.4.1.1): they stay outside the index, and their
- * registers go through unseen.
+ * its registers read as the machine's all ones.
  */
+#include <taproot/errno.h>
 #include <taproot/iommu.h>
 #include <taproot/log.h>
 #include <taproot/record.h>
@@ -26,14 +25,15 @@ bool pci_identity_present(uint32_t identity)
 	return vendor != PCI_VENDOR_NONE && vendor != PCI_VENDOR_NOT_READY && vendor != 0;
 }
 
-/* Map what decodes already. */
-static void admit_map(struct pci_function *f)
+void pci_map(struct pci_function *f)
 {
 	struct pci_effects effects;
 
 	effects.count = 0;
 	bar_follow(f, &effects);
-	map_apply(f, &effects);
+	if (effects.count) {
+		map_apply(f, &effects);
+	}
 }
 
 /* The recording gets the function as it is now: sizes known, messages off, nothing mapped. */
@@ -70,7 +70,7 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 	root->functions = f;
 	root->function_count++;
 	root->domain->refill = true;
-	admit_map(f);
+	pci_map(f);
 	/* What is set aside for one that appears later does not do for all of a machine's. */
 	if (root->booting && iommu_refill(root->domain)) {
 		log_error("pci: no memory to let " SBDF_FMT " do DMA", SBDF_ARGS(sbdf));
@@ -80,7 +80,7 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
 	return f;
 }
 
-void pci_drop(struct pci_function *f)
+void pci_leave(struct pci_function *f)
 {
 	struct pci_root *root = f->root;
 	struct pci_slot *slot = pci_slot_find(root, f->sbdf);
@@ -88,27 +88,35 @@ void pci_drop(struct pci_function *f)
 	struct pci_effects effects;
 
 	lock_assert(&root->domain->pci_lock);
-	log_guest("pci: " SBDF_FMT " (%04x:%04x) %s: dropped", SBDF_ARGS(f->sbdf),
-		  f->identity & 0xffff, f->identity >> 16,
-		  f->gone ? "has been replaced" : "gets another number");
-	/* Whoever looks it up without a lock may still find it for a moment. */
-	__atomic_store_n(&slot->ops, NULL, __ATOMIC_RELEASE);
 	msi_drop(f);
 	msix_drop(f);
 	iommu_device_hold(f->sbdf);
+	/* Whoever looks it up without a lock may still find it for a moment. */
+	__atomic_store_n(&slot->ops, NULL, __ATOMIC_RELEASE);
 	effects.count = 0;
-	f->command = 0;
-	bar_follow(f, &effects);
-	map_apply(f, &effects);
+	for (unsigned i = 0; i < PCI_BARS_MAX; i++) {
+		if (f->bar[i].state != BAR_OFF) {
+			pci_effect_add(&effects, PCI_EFFECT_UNMAP, i, 0, f->bar[i].at);
+		}
+	}
+	if (effects.count) {
+		map_apply(f, &effects);
+	}
 	while (*link != f) {
 		link = &(*link)->next;
 	}
 	*link = f->next;
 	root->function_count--;
-	if (f->msix.entry) {
-		spare_entries_put(root, f->msix.entry, f->msix.count);
-	}
-	spare_function_put(root, f);
+}
+
+void pci_drop(struct pci_function *f)
+{
+	log_guest("pci: " SBDF_FMT " (%04x:%04x) %s: dropped", SBDF_ARGS(f->sbdf),
+		  f->identity & 0xffff, f->identity >> 16,
+		  f->gone ? "has been replaced" : "gets another number");
+	sriov_drop(f);
+	pci_leave(f);
+	spare_function_put(f->root, f);
 }
 
 /* Somebody may have admitted it while we waited for the lock. */
@@ -127,6 +135,17 @@ static bool admit_absent(struct pci_root *root, sbdf_t sbdf, uint32_t identity)
 	return there;
 }
 
+/* A virtual function that is not in the index, because nothing was left for it, or not yet. */
+static COLD bool absent_is_virtual(struct pci_root *root, sbdf_t sbdf)
+{
+	bool is;
+
+	lock_acquire(&root->domain->pci_lock);
+	is = sriov_owner(root, sbdf) != NULL;
+	lock_release(&root->domain->pci_lock);
+	return is;
+}
+
 enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a)
 {
 	uint32_t identity;
@@ -137,7 +156,11 @@ enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a)
 	}
 	identity = arch_pci_read(a->sbdf, PCI_REG_VENDOR, 4);
 	if (!pci_identity_present(identity)) {
-		/* Nothing, not ready yet, or a virtual function: the machine knows. */
+		if (root->physical && absent_is_virtual(root, a->sbdf)) {
+			a->value = (uint32_t)ones(a->len);
+			return VERDICT_REJECT;
+		}
+		/* Nothing, or not ready yet: the machine knows. */
 		if (a->write) {
 			return VERDICT_PERFORM;
 		}
@@ -154,4 +177,62 @@ enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a)
 		return VERDICT_DONE; /* the caller finds it in the index now */
 	}
 	return pci_slot_read(pci_slot_find(root, a->sbdf), a);
+}
+
+/* ---- reports by the domain ---- */
+
+int pci_device_add(struct pci_root *root, sbdf_t s)
+{
+	struct pci_slot *slot = pci_slot_find(root, s);
+	uint32_t identity;
+
+	if (slot && slot->ops) {
+		return 0;
+	}
+	identity = arch_pci_read(s, PCI_REG_VENDOR, 4);
+	if (!root->domain->hardware || !pci_identity_present(identity)) {
+		return -ENODEV;
+	}
+	return admit_absent(root, s, identity) ? 0 : -ENOMEM;
+}
+
+int pci_vf_add(struct pci_root *root, sbdf_t vf, sbdf_t pf)
+{
+	struct pci_slot *slot = pci_slot_find(root, pf);
+	const struct pci_function *owner;
+	int rc = 0;
+
+	if (!slot || slot->ops != &pci_passthrough_ops) {
+		return -ENODEV;
+	}
+	lock_acquire(&root->domain->pci_lock);
+	sriov_refill(root);
+	owner = sriov_owner(root, vf);
+	slot = pci_slot_find(root, vf);
+	if (!owner || owner->sbdf.v != pf.v) {
+		rc = -EINVAL;
+	} else if (!slot || !slot->ops) {
+		rc = -ENOMEM;
+	}
+	lock_release(&root->domain->pci_lock);
+	return rc;
+}
+
+int pci_device_remove(struct pci_root *root, sbdf_t s)
+{
+	struct pci_slot *slot = pci_slot_find(root, s);
+	struct pci_function *f;
+	int rc = -ENODEV;
+
+	lock_acquire(&root->domain->pci_lock);
+	if (slot && slot->ops == &pci_passthrough_ops) {
+		f = slot->ctx;
+		rc = 0;
+		if (!f->pf && arch_pci_read(s, PCI_REG_VENDOR, 4) == 0xffffffffu) {
+			f->gone = true;
+			pci_drop(f);
+		}
+	}
+	lock_release(&root->domain->pci_lock);
+	return rc;
 }

@@ -55,6 +55,10 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 			bridge_renumber(f, (uint32_t)effect->address);
 			continue;
 		}
+		if (effect->kind == PCI_EFFECT_VFS) {
+			sriov_prepare(f, effect);
+			continue;
+		}
 		if (effect->kind == PCI_EFFECT_MSI && f->msi.offset == (a->reg & ~3)) {
 			msi_renew(f);
 		}
@@ -79,6 +83,8 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 	for (unsigned i = 0; i < e->count; i++) {
 		if (e->effect[i].kind == PCI_EFFECT_RESET) {
 			reset_mark(f, &e->effect[i]);
+		} else if (e->effect[i].kind == PCI_EFFECT_VFS) {
+			sriov_apply(f, &e->effect[i]);
 		} else {
 			(void)apply_interrupt(f, &e->effect[i], false);
 		}

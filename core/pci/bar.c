@@ -27,7 +27,15 @@ uint64_t bar_address(const struct pci_bar *b)
 
 bool bar_enabled(const struct pci_bar *b)
 {
-	if (!bar_is_memory(b) || !(b->function->command & PCI_CMD_MEMORY)) {
+	const struct pci_function *f = b->function;
+
+	if (!bar_is_memory(b)) {
+		return false;
+	}
+	if (f->pf) {
+		return !f->waiting && sriov_decodes(f->pf);
+	}
+	if (!(f->command & PCI_CMD_MEMORY)) {
 		return false;
 	}
 	return b->kind != BAR_ROM || (b->value & PCI_ROM_ENABLE);
@@ -56,51 +64,65 @@ static uint32_t bar_probe(sbdf_t sbdf, unsigned reg, uint32_t pattern, uint32_t 
 }
 
 /* The size that a mask of writable address bits means: its lowest bit. */
-static void bar_set_size(struct pci_function *f, struct pci_bar *b, uint64_t mask, uint64_t top)
+static uint64_t bar_size(sbdf_t sbdf, unsigned reg, uint64_t mask, uint64_t top)
 {
 	uint64_t size = mask & -mask;
 
 	if (mask && ((mask + size) & (top - 1))) {
-		log_notice("pci: " SBDF_FMT ": BAR %u has holes in its address bits (%#lx)",
-			   SBDF_ARGS(f->sbdf), b->index, mask);
+		log_notice("pci: " SBDF_FMT ": BAR at %#x has holes in its address bits (%#lx)",
+			   SBDF_ARGS(sbdf), reg, mask);
 	}
-	b->size = size;
+	return size;
+}
+
+unsigned bar_find(sbdf_t sbdf, unsigned reg, bool last, struct bar_found *out)
+{
+	uint32_t old, mask, old_high, mask_high;
+
+	mask = bar_probe(sbdf, reg, 0xffffffffu, &old);
+	*out = (struct bar_found){.kind = BAR_NONE, .value = old};
+	if (mask == 0 || mask == 0xffffffffu) {
+		return 1;
+	}
+	if (mask & PCI_BAR_IO) {
+		out->kind = BAR_IO;
+		/* The upper half need not be implemented (PCI 3.0 6.2.5.1). */
+		out->size = bar_size(sbdf, reg, mask & PCI_BAR_IO_MASK & 0xffff, 1ull << 16);
+		return 1;
+	}
+	if ((mask & PCI_BAR_TYPE_MASK) != PCI_BAR_TYPE_64) {
+		out->kind = BAR_MEM32;
+		out->size = bar_size(sbdf, reg, mask & PCI_BAR_MEM_MASK, 1ull << 32);
+		return 1;
+	}
+	if (last) {
+		log_notice("pci: " SBDF_FMT ": BAR at %#x is 64-bit but the last one; not decoded",
+			   SBDF_ARGS(sbdf), reg);
+		return 1;
+	}
+	mask_high = bar_probe(sbdf, reg + 4, 0xffffffffu, &old_high);
+	out->kind = BAR_MEM64;
+	out->value |= (uint64_t)old_high << 32;
+	out->size = bar_size(sbdf, reg, (uint64_t)mask_high << 32 | (mask & PCI_BAR_MEM_MASK),
+			     mask_high ? 0 : 1ull << 32);
+	return 2;
 }
 
 /* One BAR; returns how many registers it takes. */
 static unsigned bar_size_one(struct pci_function *f, unsigned index)
 {
 	struct pci_bar *b = &f->bar[index];
-	uint32_t old, mask, old_high, mask_high;
+	struct bar_found found;
+	unsigned taken;
 
-	mask = bar_probe(f->sbdf, bar_reg(f, index), 0xffffffffu, &old);
-	b->value = old;
-	if (mask == 0 || mask == 0xffffffffu) {
-		return 1;
+	taken = bar_find(f->sbdf, bar_reg(f, index), index + 1 >= f->bar_count, &found);
+	b->kind = found.kind;
+	b->size = found.size;
+	b->value = found.value;
+	if (taken == 2) {
+		f->bar[index + 1].kind = BAR_HIGH;
 	}
-	if (mask & PCI_BAR_IO) {
-		b->kind = BAR_IO;
-		/* The upper half need not be implemented (PCI 3.0 6.2.5.1). */
-		bar_set_size(f, b, mask & PCI_BAR_IO_MASK & 0xffff, 1ull << 16);
-		return 1;
-	}
-	if ((mask & PCI_BAR_TYPE_MASK) != PCI_BAR_TYPE_64) {
-		b->kind = BAR_MEM32;
-		bar_set_size(f, b, mask & PCI_BAR_MEM_MASK, 1ull << 32);
-		return 1;
-	}
-	if (index + 1 >= f->bar_count) {
-		log_notice("pci: " SBDF_FMT ": BAR %u is 64-bit but the last one; not decoded",
-			   SBDF_ARGS(f->sbdf), index);
-		return 1;
-	}
-	mask_high = bar_probe(f->sbdf, bar_reg(f, index + 1), 0xffffffffu, &old_high);
-	b->kind = BAR_MEM64;
-	b->value |= (uint64_t)old_high << 32;
-	f->bar[index + 1].kind = BAR_HIGH;
-	bar_set_size(f, b, (uint64_t)mask_high << 32 | (mask & PCI_BAR_MEM_MASK),
-		     mask_high ? 0 : 1ull << 32);
-	return 2;
+	return taken;
 }
 
 static void bar_size_rom(struct pci_function *f)
@@ -114,7 +136,7 @@ static void bar_size_rom(struct pci_function *f)
 	}
 	b->kind = BAR_ROM;
 	b->value = old;
-	bar_set_size(f, b, mask & PCI_ROM_MASK, 1ull << 32);
+	b->size = bar_size(f->sbdf, bar_reg(f, PCI_BAR_ROM), mask & PCI_ROM_MASK, 1ull << 32);
 }
 
 void bar_admit(struct pci_function *f)
@@ -145,6 +167,10 @@ void bar_admit(struct pci_function *f)
 
 void bar_reload(struct pci_function *f)
 {
+	if (f->pf) {
+		vf_place(f);
+		return;
+	}
 	for (unsigned i = 0; i < PCI_BARS_MAX; i++) {
 		struct pci_bar *b = &f->bar[i];
 

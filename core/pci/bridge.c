@@ -69,13 +69,16 @@ enum verdict bridge_write_buses(struct pci_function *f, struct pci_access *a, st
 void bridge_renumber(struct pci_function *f, uint32_t old)
 {
 	bool moved = secondary_of(old) != secondary_of(f->buses);
-	struct pci_function *next;
+	struct pci_function *g = f->root->functions;
 
-	for (struct pci_function *g = f->root->functions; g; g = next) {
-		next = g->next;
-		if (bridge_leads_to(f, old, g->sbdf) &&
+	while (g) {
+		/* Virtual functions go with their physical one. */
+		if (!g->pf && bridge_leads_to(f, old, g->sbdf) &&
 		    (moved || !bridge_leads_to(f, f->buses, g->sbdf))) {
 			pci_drop(g);
+			g = f->root->functions;
+		} else {
+			g = g->next;
 		}
 	}
 }

@@ -4,8 +4,8 @@
  * pointer suspected. A list that loops, leaves configuration space or points
  * into the header ends there, with a line in the log; what came before counts.
  *
- * Extended capabilities (PCIe 6.0 7.6.3) are not looked at yet: nothing the
- * root decodes lives there.
+ * The same for the list of extended capabilities (PCIe 6.0 7.6.3), which
+ * begins at 100h without a pointer. An empty first header means an empty list.
  */
 #include <taproot/log.h>
 
@@ -78,5 +78,48 @@ void cap_admit(struct pci_function *f)
 		seen |= 1ull << (offset / 4);
 		cap_admit_one(f, id, offset);
 		from = offset + 1;
+	}
+}
+
+/* ---- extended ---- */
+
+static void cap_admit_extended_one(struct pci_function *f, unsigned id, unsigned offset)
+{
+	if (id == PCI_EXTCAPID_SRIOV) {
+		sriov_admit(f, offset);
+	}
+}
+
+void cap_admit_extended(struct pci_function *f)
+{
+	uint64_t seen[(PCI_CONFIG_EXT_SIZE - PCI_CONFIG_SIZE) / 4 / 64] = {0};
+	unsigned from = PCI_EXTCAP_FIRST;
+	unsigned pointer = PCI_EXTCAP_FIRST;
+
+	while (pointer) {
+		unsigned offset = pointer & ~3u;
+		unsigned place = (offset - PCI_EXTCAP_FIRST) / 4;
+		const char *fault = NULL;
+		uint32_t header;
+
+		if (pointer < PCI_EXTCAP_FIRST) {
+			fault = "points below 100h";
+		} else if (seen[place / 64] >> (place % 64) & 1) {
+			fault = "closes a loop";
+		}
+		if (fault) {
+			log_notice("pci: " SBDF_FMT ": extended capability pointer %#x at %#x %s; "
+				   "list ends",
+				   SBDF_ARGS(f->sbdf), pointer, from, fault);
+			return;
+		}
+		header = arch_pci_read(f->sbdf, offset, 4);
+		if (header == 0 || header == 0xffffffffu) {
+			return; /* an empty list, or no extended registers at all */
+		}
+		seen[place / 64] |= 1ull << (place % 64);
+		cap_admit_extended_one(f, PCI_EXTCAP_ID(header), offset);
+		from = offset;
+		pointer = PCI_EXTCAP_NEXT(header);
 	}
 }

@@ -40,9 +40,41 @@ void access_clear(struct pci_access *a, uint32_t bits)
 
 /* ---- who decodes what ---- */
 
+/* Extended registers, as one span. */
+static const char *span_add(struct pci_function *f, unsigned reg, unsigned size,
+			    enum pci_concern_id concern)
+{
+	if (reg + size > PCI_CONFIG_EXT_SIZE) {
+		return "run past the end of configuration space";
+	}
+	for (unsigned i = 0; i < f->span_count; i++) {
+		if (reg < f->span[i].first + f->span[i].size && f->span[i].first < reg + size) {
+			return "overlap others";
+		}
+	}
+	if (f->span_count == PCI_SPANS_MAX) {
+		return "are one capability too many";
+	}
+	f->span[f->span_count++] = (struct pci_span){
+		.first = (uint16_t)reg,
+		.size = (uint16_t)size,
+		.concern = (uint8_t)concern,
+	};
+	return NULL;
+}
+
 bool header_set_concern(struct pci_function *f, unsigned reg, unsigned size,
 			enum pci_concern_id concern)
 {
+	if (reg >= PCI_CONFIG_SIZE) {
+		const char *fault = span_add(f, reg, size, concern);
+
+		if (fault) {
+			log_notice("pci: " SBDF_FMT ": registers %#x-%#x %s; not decoded",
+				   SBDF_ARGS(f->sbdf), reg, reg + size - 1, fault);
+		}
+		return !fault;
+	}
 	for (unsigned at = reg / 4; at < (reg + size + 3) / 4; at++) {
 		if (at >= PCI_CONFIG_SIZE / 4 || f->concern[at] != CONCERN_PLAIN) {
 			log_notice("pci: " SBDF_FMT ": registers %#x-%#x %s; not decoded",
@@ -79,6 +111,7 @@ void header_admit(struct pci_function *f)
 	}
 	bar_admit(f);
 	cap_admit(f);
+	cap_admit_extended(f);
 }
 
 enum verdict header_write_command(struct pci_function *f, struct pci_access *a,

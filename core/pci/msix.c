@@ -390,7 +390,13 @@ static bool msix_allocate(struct pci_function *f)
 	struct pci_root *root = f->root;
 	struct pci_msix *m = &f->msix;
 
-	m->entry = spare_entries_take(root, m->count);
+	if (m->room < m->count) {
+		if (m->entry) {
+			spare_entries_put(root, m->entry, m->room);
+		}
+		m->entry = spare_entries_take(root, m->count);
+		m->room = m->entry ? m->count : 0;
+	}
 	if (!m->entry) {
 		return false;
 	}

@@ -24,11 +24,21 @@ const struct pci_concern pci_concerns[CONCERN_COUNT] = {
 	[CONCERN_MSIX] = {msix_read, msix_write},
 	[CONCERN_MSI_REFUSED] = {NULL, msi_write_refused},
 	[CONCERN_MSIX_REFUSED] = {NULL, msix_write_refused},
+	[CONCERN_SRIOV] = {NULL, sriov_write},
+	[CONCERN_SRIOV_REFUSED] = {NULL, sriov_write_refused},
 };
 
 static const struct pci_concern *concern_of(const struct pci_function *f, unsigned reg)
 {
-	return &pci_concerns[reg < PCI_CONFIG_SIZE ? f->concern[reg / 4] : CONCERN_PLAIN];
+	if (reg < PCI_CONFIG_SIZE) {
+		return &pci_concerns[f->concern[reg / 4]];
+	}
+	for (unsigned i = 0; i < f->span_count; i++) {
+		if (reg - f->span[i].first < f->span[i].size) {
+			return &pci_concerns[f->span[i].concern];
+		}
+	}
+	return &pci_concerns[CONCERN_PLAIN];
 }
 
 /* It may have been reset since the last access. */
@@ -42,22 +52,24 @@ static COLD void look_again(struct pci_function *f)
 static enum verdict passthrough_read(void *ctx, struct pci_access *a)
 {
 	struct pci_function *f = ctx;
-	const struct pci_concern *concern = concern_of(f, a->reg);
+	const struct pci_concern *concern;
 
 	if (__atomic_load_n(&f->stale, __ATOMIC_RELAXED)) {
 		look_again(f);
 	}
+	concern = concern_of(f, a->reg);
 	return concern->read ? concern->read(f, a) : VERDICT_PERFORM;
 }
 
 static enum verdict passthrough_write(void *ctx, struct pci_access *a, struct pci_effects *effects)
 {
 	struct pci_function *f = ctx;
-	const struct pci_concern *concern = concern_of(f, a->reg);
+	const struct pci_concern *concern;
 
 	if (f->stale) {
 		reset_look(f);
 	}
+	concern = concern_of(f, a->reg);
 	return concern->write ? concern->write(f, a, effects) : VERDICT_PERFORM;
 }
 
@@ -92,7 +104,8 @@ static void passthrough_identified(void *ctx, const struct pci_access *a)
 {
 	struct pci_function *f = ctx;
 
-	if (a->value != access_extract(a, f->identity)) {
+	/* A virtual function has none (SR-IOV 1.1 3.4.1.1). */
+	if (!f->pf && a->value != access_extract(a, f->identity)) {
 		passthrough_strange(f, a->sbdf);
 	}
 }

@@ -45,6 +45,8 @@ enum pci_concern_id {
 	CONCERN_MSIX,
 	CONCERN_MSI_REFUSED,
 	CONCERN_MSIX_REFUSED,
+	CONCERN_SRIOV,
+	CONCERN_SRIOV_REFUSED,
 	CONCERN_COUNT
 };
 
@@ -122,6 +124,7 @@ struct pci_msix {
 	uint16_t header;  /* id and next pointer */
 	uint16_t control; /* as the guest sees it */
 	uint16_t count;
+	uint16_t room; /* entries there is memory for at `entry` */
 	uint8_t table_bar;
 	uint8_t pba_bar;
 	uint32_t table; /* offsets in their BARs */
@@ -129,6 +132,33 @@ struct pci_msix {
 	struct msix_entry *entry;
 	/* [0] holds the table, and the pending bits when they are near; [1] otherwise those. Last. */
 	struct msix_region region[2];
+};
+
+/* The SR-IOV capability of a physical function. */
+struct pci_sriov {
+	uint16_t offset; /* 0: none, or refused */
+	uint16_t total;
+	uint16_t control; /* as last written */
+	uint16_t count;   /* virtual functions that there are: 0 without VF Enable */
+	uint16_t first;   /* of the routing ids, as they were at VF Enable */
+	uint16_t stride;
+	bool resize; /* the page size was written: look for the sizes again */
+	bool wanted; /* `count` are to be put into the index by sriov_refill() */
+	struct {
+		uint64_t size; /* of one virtual function's */
+		uint64_t value;
+		uint8_t kind;
+	} bar[PCI_BARS_NORMAL];
+	struct pci_function *made; /* structs for virtual functions, in use or not, by number */
+	struct pci_function *next; /* of the root's list of physical functions */
+};
+
+/* Extended registers that a concern decodes. */
+#define PCI_SPANS_MAX 4u
+struct pci_span {
+	uint16_t first;
+	uint16_t size;
+	uint8_t concern;
 };
 
 struct pci_function {
@@ -150,11 +180,20 @@ struct pci_function {
 	uint32_t buses; /* a bridge's dword at 18h as last written */
 	uint16_t class_code;
 	uint16_t command;
-	/* By dword. Extended registers are all plain (until SR-IOV and resizable BARs come). */
+	/* By dword; extended registers by span. */
 	uint8_t concern[PCI_CONFIG_SIZE / 4];
+	uint8_t span_count;
+	struct pci_span span[PCI_SPANS_MAX];
+	/* A virtual function: whose, which of them, and those made for the same. */
+	struct pci_function *pf;
+	struct pci_function *sibling;
+	uint16_t number;
+	bool waiting; /* it has not answered yet: its capabilities are not known */
+	bool exists;  /* in the index */
+	struct pci_sriov sriov;
 	struct pci_bar bar[PCI_BARS_MAX];
 	struct pci_msi msi;
-	struct pci_msix msix; /* last: function_clear() of spare.c */
+	struct pci_msix msix; /* last: spare_function_clean() */
 };
 
 /* One entry of the index. ops == NULL: nobody. */
@@ -192,6 +231,7 @@ struct pci_root {
 	bool booting; /* allocation is allowed */
 
 	struct pci_function *functions;
+	struct pci_function *physical; /* those with SR-IOV */
 	uint32_t function_count;
 	uint32_t refused_count;
 	uint32_t mapped_count;
@@ -244,9 +284,21 @@ void pci_drop(struct pci_function *f);
 /* Vendor and device id mean that a function is there. */
 bool pci_identity_present(uint32_t identity);
 
+/* The part of it that a virtual function needs too: who looks it up finds nobody. */
+void pci_leave(struct pci_function *f);
+/* Map what decodes, and nothing else. */
+void pci_map(struct pci_function *f);
+
 /* ---- spare.c ---- */
 struct pci_function *spare_function_take(struct pci_root *root);
 void spare_function_put(struct pci_root *root, struct pci_function *f);
+/*
+ * Empty, but for memory and windows of its MSI-X table, and what leads from a region
+ * to its lock: a processor may have looked the region up, and call its handler only now.
+ */
+void spare_function_clean(struct pci_function *f);
+/* One that can have any table that MSI-X allows. NULL; not on a trap path. */
+struct pci_function *spare_function_make(void);
 /* NULL: not as many in one piece. */
 struct msix_entry *spare_entries_take(struct pci_root *root, uint32_t count);
 void spare_entries_put(struct pci_root *root, struct msix_entry *entry, uint32_t count);
@@ -286,6 +338,16 @@ uint32_t access_extract(const struct pci_access *a, uint32_t dword);
 void access_clear(struct pci_access *a, uint32_t bits);
 
 /* ---- bar.c ---- */
+struct bar_found {
+	uint64_t size; /* 0: none */
+	uint64_t value;
+	uint8_t kind;
+};
+/*
+ * What is at BAR register `reg`, by writing ones and putting back what was there; decoding is off.
+ * `last`: there is no register behind it for an upper half. Returns how many registers it takes.
+ */
+unsigned bar_find(sbdf_t sbdf, unsigned reg, bool last, struct bar_found *out);
 void bar_admit(struct pci_function *f);
 bool bar_is_memory(const struct pci_bar *b);
 uint64_t bar_address(const struct pci_bar *b);
@@ -304,6 +366,44 @@ void map_apply(struct pci_function *f, struct pci_effects *e);
 
 /* ---- cap.c ---- */
 void cap_admit(struct pci_function *f);
+void cap_admit_extended(struct pci_function *f);
+
+/* ---- sriov.c ---- */
+void sriov_admit(struct pci_function *f, unsigned offset);
+enum verdict sriov_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict sriov_write_refused(struct pci_function *f, struct pci_access *a,
+				 struct pci_effects *e);
+/* A PCI_EFFECT_VFS, before and after the register is written. */
+void sriov_prepare(struct pci_function *f, const struct pci_effect *effect);
+void sriov_apply(struct pci_function *f, struct pci_effect *effect);
+/* Do the virtual functions of `pf` decode memory? */
+bool sriov_decodes(const struct pci_function *pf);
+/* The physical function among whose virtual ones `sbdf` is; NULL: none. */
+struct pci_function *sriov_owner(const struct pci_root *root, sbdf_t sbdf);
+/* After a possible reset of the physical function: are there virtual ones still? */
+void sriov_look(struct pci_function *pf);
+/* No virtual functions any more. */
+void sriov_disable(struct pci_function *pf);
+/* The physical function leaves: what its virtual ones had is spare. */
+void sriov_drop(struct pci_function *pf);
+/* Put virtual functions that were enabled into the index. Not on a trap path. */
+void sriov_refill(struct pci_root *root);
+
+/* ---- vf.c ---- */
+/* Put the `count` virtual functions of `pf` into the index. Not on a trap path. */
+void vf_make_all(struct pci_function *pf);
+/* Take them out. */
+void vf_leave_all(struct pci_function *pf);
+/* Bring their mappings to what the physical function's registers say. */
+void vf_follow_all(struct pci_function *pf);
+/* The sbdf of virtual function `number`. */
+sbdf_t vf_sbdf(const struct pci_function *pf, unsigned number);
+/* Load its BARs from the physical function's. */
+void vf_place(struct pci_function *vf);
+/* Is it there? Its vendor and device ID do not tell. */
+bool vf_answers(const struct pci_function *vf);
+/* It answers for the first time: find its capabilities. */
+void vf_open(struct pci_function *vf);
 
 /* ---- msi.c ---- */
 void msi_admit(struct pci_function *f, unsigned offset);

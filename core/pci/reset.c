@@ -63,15 +63,27 @@ static void mark(struct pci_function *f, bool lost)
 	}
 }
 
+/* What resets a physical function ends its virtual ones (SR-IOV 1.1 2.2.3). */
+static void mark_virtual(struct pci_function *pf, bool lost)
+{
+	for (struct pci_function *vf = pf->sriov.made; vf; vf = vf->sibling) {
+		if (vf->exists) {
+			mark(vf, lost);
+		}
+	}
+}
+
 void reset_mark_absent(struct pci_function *f)
 {
 	mark(f, true);
+	mark_virtual(f, true);
 }
 
 void reset_mark(struct pci_function *f, const struct pci_effect *effect)
 {
 	if (effect->index != PCI_RESET_BEHIND) {
 		mark(f, effect->index == PCI_RESET_FUNCTION);
+		mark_virtual(f, effect->index == PCI_RESET_FUNCTION);
 		return;
 	}
 	for (struct pci_function *g = f->root->functions; g; g = g->next) {
@@ -92,17 +104,27 @@ void reset_read_state(struct pci_function *f)
 	}
 }
 
+static bool answers(const struct pci_function *f)
+{
+	return f->pf ? vf_answers(f)
+		     : arch_pci_read(f->sbdf, PCI_REG_VENDOR, 4) == f->identity;
+}
+
 void reset_look(struct pci_function *f)
 {
 	struct pci_effects effects;
 
 	lock_assert(&f->root->domain->pci_lock);
-	if (!f->stale || arch_pci_read(f->sbdf, PCI_REG_VENDOR, 4) != f->identity) {
+	if (!f->stale || !answers(f)) {
 		return;
+	}
+	if (f->waiting) {
+		vf_open(f);
 	}
 	/* While it is stale nothing is written to its table, which may not be where it was. */
 	msi_look(f);
 	msix_look(f);
+	sriov_look(f);
 	if (f->lost) {
 		iommu_device_back(f->root->domain, f->sbdf);
 	}

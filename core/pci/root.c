@@ -75,6 +75,18 @@ void pci_slot_publish(struct pci_slot *slot, const struct pci_ops *ops, void *ct
 	__atomic_store_n(&slot->ops, ops, __ATOMIC_RELEASE);
 }
 
+sbdf_t pci_physical_of(const struct pci_root *root, sbdf_t s)
+{
+	const struct pci_slot *slot = pci_slot_find(root, s);
+	const struct pci_function *f;
+
+	if (!slot || __atomic_load_n(&slot->ops, __ATOMIC_ACQUIRE) != &pci_passthrough_ops) {
+		return s;
+	}
+	f = slot->ctx;
+	return f->pf ? f->pf->sbdf : s;
+}
+
 /* ---- registration ---- */
 
 int pci_claim(struct pci_root *root, sbdf_t sbdf, const struct pci_ops *ops, void *ctx)

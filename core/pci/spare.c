@@ -37,14 +37,11 @@ static bool windows_suffice(const struct pci_function *f)
 	       f->msix.region[1].window.pages >= MSIX_PBA_PAGES;
 }
 
-/*
- * All zero but what leads from a region to its lock: a processor may have
- * looked the region up, and call its handler only now. And the windows, which
- * are used again.
- */
-static void function_clear(struct pci_function *f)
+void spare_function_clean(struct pci_function *f)
 {
 	char *rest = (char *)f + offsetof(struct pci_function, next);
+	struct msix_entry *entry = f->msix.entry;
+	uint16_t room = f->msix.room;
 
 	memset(rest, 0, (size_t)((char *)&f->msix.region[0] - rest));
 	for (unsigned i = 0; i < 2; i++) {
@@ -56,12 +53,19 @@ static void function_clear(struct pci_function *f)
 		r->mapped = false;
 		r->offset = 0;
 	}
+	f->msix.entry = entry;
+	f->msix.room = room;
 }
 
 void spare_function_put(struct pci_root *root, struct pci_function *f)
 {
+	if (f->msix.entry) {
+		spare_entries_put(root, f->msix.entry, f->msix.room);
+		f->msix.entry = NULL;
+		f->msix.room = 0;
+	}
+	spare_function_clean(f);
 	f->root = root;
-	function_clear(f);
 	if (windows_suffice(f)) {
 		f->next = root->spare_function;
 		root->spare_function = f;
@@ -86,6 +90,17 @@ static int make_windows(struct pci_function *f)
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+struct pci_function *spare_function_make(void)
+{
+	struct pci_function *f = heap_alloc(sizeof(*f));
+
+	if (f && make_windows(f)) {
+		heap_free(f);
+		f = NULL;
+	}
+	return f;
 }
 
 static int refill_functions(struct pci_root *root)
@@ -171,6 +186,7 @@ int pci_root_refill(struct pci_root *root)
 	int rc;
 
 	lock_acquire(&root->domain->pci_lock);
+	sriov_refill(root);
 	rc = refill_functions(root);
 	while (rc == 0 && root->spare_bus_count < PCI_SPARE_BUSES) {
 		struct pci_bus *bus = page_alloc();

@@ -10,7 +10,7 @@
 #define PM_TIMER_HZ 3579545u
 #define CALIBRATION (PM_TIMER_HZ / 50)
 
-const struct start_info *start_info;
+const struct pvh_start *start_info;
 uint64_t tsc_per_us;
 
 static const char *guest_name;
@@ -36,7 +36,7 @@ static void calibrate(void)
 	tsc_per_us = tsc_per_us ? tsc_per_us : 1;
 }
 
-void guest_begin(const struct start_info *si, const char *name)
+void guest_begin(const struct pvh_start *si, const char *name)
 {
 	start_info = si;
 	guest_name = name;

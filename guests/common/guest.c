@@ -59,7 +59,7 @@ static bool same(const uint8_t *p, const char *signature)
 	       p[3] == signature[3];
 }
 
-const uint8_t *find_table(const struct start_info *si, const char *signature)
+const uint8_t *find_table(const struct pvh_start *si, const char *signature)
 {
 	const uint8_t *rsdp = (const uint8_t *)si->rsdp;
 	const uint8_t *xsdt = (const uint8_t *)*(const uint64_t *)(rsdp + 24);
@@ -76,7 +76,7 @@ const uint8_t *find_table(const struct start_info *si, const char *signature)
 	return NULL;
 }
 
-void power_off(const struct start_info *si)
+void power_off(const struct pvh_start *si)
 {
 	const uint8_t *fadt = find_table(si, "FACP");
 

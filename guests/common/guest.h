@@ -16,7 +16,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Xen ABI, hvm/start_info.h (version 1). */
-struct start_info {
+struct pvh_start {
 	uint32_t magic, version, flags, module_count;
 	uint64_t modlist, cmdline, rsdp, memmap;
 	uint32_t memmap_entries, reserved;
@@ -78,12 +78,12 @@ static inline void write32(uint64_t a, uint32_t v)
 void say(const char *format, ...);
 void say_list(const char *format, __builtin_va_list ap);
 /* The table with this signature, or NULL. */
-const uint8_t *find_table(const struct start_info *si, const char *signature);
+const uint8_t *find_table(const struct pvh_start *si, const char *signature);
 /* Off, by the FADT's PM1a control block and sleep type 0 (QEMU's S5), or stop. */
-void power_off(const struct start_info *si) __attribute__((noreturn));
+void power_off(const struct pvh_start *si) __attribute__((noreturn));
 
 /* Exceptions, the other tables and the time: first thing in guest_main(). */
-void guest_begin(const struct start_info *si, const char *name);
+void guest_begin(const struct pvh_start *si, const char *name);
 /* Count a check; a failed one is printed, by format and values as say() has them. Is `ok`. */
 #define check(ok, ...)                                                                             \
 	({                                                                                         \
@@ -100,7 +100,7 @@ void guest_fail(const char *format, ...) __attribute__((noreturn));
 /* Is this word on the command line? */
 bool option(const char *word);
 
-extern const struct start_info *start_info;
+extern const struct pvh_start *start_info;
 /* Time stamp counter ticks in a microsecond, by the PM timer. */
 extern uint64_t tsc_per_us;
 
@@ -121,6 +121,6 @@ void delay_us(uint64_t us);
 		(bool)(condition);                                                                 \
 	})
 
-void guest_main(const struct start_info *si);
+void guest_main(const struct pvh_start *si);
 
 #endif

@@ -198,7 +198,7 @@ static void check_hypervisor(void)
 	write_dr7(DR7_FIXED);
 }
 
-void guest_main(const struct start_info *si)
+void guest_main(const struct pvh_start *si)
 {
 	guest_begin(si, "debug");
 	apic_enable();

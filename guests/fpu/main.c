@@ -192,7 +192,7 @@ static void check_exceptions(void)
 	write_cr0(cr0);
 }
 
-void guest_main(const struct start_info *si)
+void guest_main(const struct pvh_start *si)
 {
 	unsigned count = 1;
 

@@ -237,7 +237,7 @@ static void check_data_boundary(void)
 	check(read32(function) == 0x11e81234, "a write across the end");
 }
 
-void guest_main(const struct start_info *si)
+void guest_main(const struct pvh_start *si)
 {
 	const uint8_t *mcfg;
 

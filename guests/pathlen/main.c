@@ -214,7 +214,7 @@ static void open_msix(void)
 }
 
 /* Is `loop=name` the command line's last word? */
-static bool loop_wanted(const struct start_info *si, const char *name)
+static bool loop_wanted(const struct pvh_start *si, const char *name)
 {
 	const char *p = (const char *)si->cmdline;
 
@@ -232,7 +232,7 @@ static bool loop_wanted(const struct start_info *si, const char *name)
 	return false;
 }
 
-void guest_main(const struct start_info *si)
+void guest_main(const struct pvh_start *si)
 {
 	static const struct {
 		const char *name;

@@ -31,6 +31,7 @@ enum pci_effect_kind {
 	PCI_EFFECT_MSIX_ALL,   /* MSI-X went on or off */
 	PCI_EFFECT_RESET,      /* registers may be lost: index is a PCI_RESET_* */
 	PCI_EFFECT_BUSES,      /* a bridge leads elsewhere; address: its old dword at 18h */
+	PCI_EFFECT_VFS,        /* virtual functions: index 0 off, 1 on, 2 moved; result: how many */
 };
 
 struct pci_effect {
@@ -106,10 +107,33 @@ int pci_root_create(struct domain *d, const struct pci_window *w, unsigned count
  * -ENOMEM; functions that cannot be had are logged and left out.
  */
 int pci_root_enumerate(struct pci_root *root) MUST_CHECK;
-/* Fill up what is set aside for functions that appear later. Not on a trap path. -ENOMEM. */
+/*
+ * Fill up what is set aside for functions that appear later, and take in virtual functions that
+ * were enabled. Not on a trap path. -ENOMEM.
+ */
 int pci_root_refill(struct pci_root *root) MUST_CHECK;
 /* The functions of the machine that were admitted, in no order; false: there are no more. */
 bool pci_function_at(const struct pci_root *root, unsigned index, sbdf_t *sbdf);
+/* The physical function that has `s` as a virtual one; `s` itself when it is none. No lock. */
+sbdf_t pci_physical_of(const struct pci_root *root, sbdf_t s);
+
+/*
+ * What the domain reports (PHYSDEVOP_pci_device_add and _remove). Not on a trap path.
+ *
+ * A function that answers. 0: it is in the index, -ENODEV: nobody answers, -ENOMEM.
+ */
+int pci_device_add(struct pci_root *root, sbdf_t s) MUST_CHECK;
+/*
+ * A virtual function of `pf`. 0: it is in the index, -ENODEV: no such physical function, -EINVAL:
+ * `vf` is none of those that are enabled, -ENOMEM.
+ */
+int pci_vf_add(struct pci_root *root, sbdf_t vf, sbdf_t pf) MUST_CHECK;
+/*
+ * The domain is done with a function. One that does not answer any more leaves the index, others
+ * stay, as they are there. 0, -ENODEV: it was not in the index.
+ */
+int pci_device_remove(struct pci_root *root, sbdf_t s) MUST_CHECK;
+
 /* Who owns what, to the log. */
 void pci_root_log(struct pci_root *root);
 

@@ -6,7 +6,8 @@
  *
  * Specs: PCI Local Bus 3.0 (PCI 3.0), PCI-to-PCI Bridge Architecture 1.2
  * (Bridge 1.2), PCI Express Base 6.0 (PCIe 6.0), PCI Power Management 1.2
- * (PM 1.2), Advanced Capabilities ECN (AF). Only what the core decodes is here.
+ * (PM 1.2), Advanced Capabilities ECN (AF), Single Root I/O Virtualization 1.1
+ * (SR-IOV 1.1). Only what the core decodes is here.
  */
 #ifndef TAPROOT_PCI_SPEC_H
 #define TAPROOT_PCI_SPEC_H
@@ -147,5 +148,29 @@
 #define AF_CAP_FLR     0x02u
 #define AF_REG_CONTROL 0x04u
 #define AF_CTL_FLR     0x01u
+
+/* Extended capabilities (PCIe 6.0 7.6.3): the first one's header, and what a header holds. */
+#define PCI_EXTCAP_FIRST        0x100u
+#define PCI_EXTCAP_ID(header)   ((header) & 0xffffu)
+#define PCI_EXTCAP_NEXT(header) ((header) >> 20)
+#define PCI_EXTCAPID_SRIOV      0x10u
+
+/* SR-IOV (SR-IOV 1.1 3.3). Offsets from the capability. */
+#define SRIOV_SIZE          0x40u
+#define SRIOV_REG_CAP       0x04u
+#define SRIOV_REG_CONTROL   0x08u
+#define SRIOV_REG_STATUS    0x0au
+#define SRIOV_REG_INITIAL   0x0cu
+#define SRIOV_REG_TOTAL     0x0eu
+#define SRIOV_REG_COUNT     0x10u /* NumVFs */
+#define SRIOV_REG_OFFSET    0x14u /* First VF Offset */
+#define SRIOV_REG_STRIDE    0x16u
+#define SRIOV_REG_DEVICE    0x1au
+#define SRIOV_REG_PAGES     0x1cu /* Supported Page Sizes */
+#define SRIOV_REG_PAGE_SIZE 0x20u /* System Page Size */
+#define SRIOV_REG_BAR0      0x24u
+#define SRIOV_CTL_ENABLE    0x0001u
+#define SRIOV_CTL_MEMORY    0x0008u /* VF MSE */
+#define SRIOV_CTL_ARI       0x0010u /* ARI Capable Hierarchy */
 
 #endif

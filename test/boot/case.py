@@ -18,11 +18,13 @@ import grub
 import list as tests
 import machine
 import poke
+import peer
 import qemu
+import zoo
 
 DEFAULT_TIMEOUT = 300
 BARE_TRIES = 3
-BOARD = ("cpu", "smp", "mem", "iommu")
+BOARD = ("cpu", "smp", "mem", "iommu", "lane")
 
 
 class Run:
@@ -37,6 +39,7 @@ class Run:
 		self.record = logs / (self.name + ".record")
 		self.folder = tempfile.mkdtemp(prefix="taproot-")
 		self.vm = None
+		self.peer = None
 
 	def text(self):
 		return self.vm.text()
@@ -53,6 +56,8 @@ class Run:
 		return bare_log(self.test, self.log_path.parent)
 
 	def clean(self):
+		if self.peer:
+			self.peer.close()
 		self.disk.unlink(missing_ok=True)
 		shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -61,21 +66,20 @@ def start(run, args, bare):
 	"""What loads the hypervisor, or the bare kernel: QEMU itself or GRUB."""
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
-	modules = None
+	series = test.get("kernel")
+	modules = machine.default_modules(args, series)
 	if "guest" in test:
 		modules = fixtures.guest(test["guest"], args)
 	elif "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
-		return (machine.boot_bare(args) if bare else
+		return (machine.boot_bare(args, series) if bare else
 			machine.boot_taproot(options, args, modules))
 	if bare:
-		lines, files = grub.bare_lines(args)
+		lines, files = grub.bare_lines(args, series)
 	else:
 		lines, files = grub.hypervisor_lines(
-			test.get("loader", "multiboot2"), options,
-			machine.default_modules(args) if modules is None
-			else modules)
+			test.get("loader", "multiboot2"), options, modules)
 		image = getattr(fixtures, test.get("image", "image"))()
 		files.append(("/boot/taproot.elf", image))
 	if "files" in test:
@@ -92,10 +96,14 @@ def command(run, bare):
 		args += " scenario=" + test["scenario"]
 	if "args" in test:
 		args += " " + test["args"]
+	if test.get("serve"):
+		run.peer = peer.Peer()
+		args += " peer=%d" % run.peer.port
 	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(
-		run.disk, test.get("bridge", False))
+		run.disk, test.get("bridge", False), test.get("port", False))
+	argv += getattr(zoo, test["zoo"])(run.folder) if "zoo" in test else []
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
 		argv.append("-no-reboot")
@@ -112,10 +120,11 @@ def bare_log(test, logs):
 	logs.mkdir(exist_ok=True)
 	run = Run(test, logs, True)
 	argv = command(run, True)
-	state = machine.initramfs().stat()
+	series = test.get("kernel")
+	state = machine.initramfs(series).stat()
 	# The folder's name is new each time; what GRUB loads follows from the test.
 	fixed = [word.replace(run.folder, "") for word in argv]
-	key = hashlib.sha256(repr((fixed, test, machine.kernel_version(),
+	key = hashlib.sha256(repr((fixed, test, machine.kernel_version(series),
 				   state.st_size, state.st_mtime,
 				   os.stat(argv[0]).st_mtime)).encode())
 	path = machine.BUILD / ("baseline-%s-%s.txt" %
@@ -135,8 +144,9 @@ def bare_log(test, logs):
 	return path.read_text() if path.exists() else ""
 
 
-def wanted(test):
-	for item in test.get("expect", []):
+def wanted(run):
+	says = [] if run.bare else run.test.get("says", [])
+	for item in run.test.get("expect", []) + says:
 		yield (item, 1) if isinstance(item, str) else item
 
 
@@ -166,7 +176,7 @@ def follow(run):
 			yield "the machine ended with status %d, reason %s, " \
 			      "not by powering off" % (status, reason)
 	else:
-		for pattern, times in wanted(test):
+		for pattern, times in wanted(run):
 			vm.wait_for(pattern, times)
 		time.sleep(0.5)
 
@@ -186,7 +196,7 @@ def forbidden(test, text):
 
 def verdicts(run):
 	"""What the console and the judges say when all is over."""
-	for pattern, times in wanted(run.test):
+	for pattern, times in wanted(run):
 		if run.vm.count(pattern) < times:
 			yield "no line matches /%s/%s" % (
 				pattern, " %d times" % times if times > 1 else "")

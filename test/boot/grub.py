@@ -37,11 +37,11 @@ def hypervisor_lines(loader, options, modules):
 	return lines, files
 
 
-def bare_lines(kernel_args):
+def bare_lines(kernel_args, series=None):
 	lines = ["linux /boot/vmlinuz " + kernel_args,
 		 "initrd /boot/initramfs.cpio"]
-	return lines, [("/boot/vmlinuz", machine.bzimage()),
-		       ("/boot/initramfs.cpio", machine.initramfs())]
+	return lines, [("/boot/vmlinuz", machine.bzimage(series)),
+		       ("/boot/initramfs.cpio", machine.initramfs(series))]
 
 
 def make_cd(folder, boot, lines, files):

@@ -3,9 +3,11 @@
 All tests: the hosted ones first, then the boot tests side by side, then one
 line with the totals.
 
-  main.py [--list] [--bare] [--jobs N] [NAME or GLOB]...
+  main.py [--all] [--list] [--bare] [--jobs N] [NAME or GLOB]...
 
-Names are hosted/... and boot/...; a name without a slash is a boot test's.
+Names are hosted/... and boot/...; a name without a slash is a boot test's. A
+name may be any variant's (variants.py); a glob chooses among those of the usual
+choice, or of all with --all, or when nothing in the choice has such a name.
 The exit status is 0 when something ran and nothing failed. A name or glob that
 chooses no test is a failure, and so is a run of no test at all.
 
@@ -26,6 +28,7 @@ import case
 import hosted
 import list as tests
 import machine
+import variants
 
 TAIL = 25
 
@@ -56,7 +59,12 @@ def arguments():
 	p = argparse.ArgumentParser(prog="taproot-test",
 		description="Runs Taproot's tests.")
 	p.add_argument("names", nargs="*", metavar="NAME",
-		help="name or glob: hosted/*, boot/*, nvme, refuse-*")
+		help="name or glob: hosted/*, boot/*, nvme, refuse-*; variants "
+		"by their names, such as nvme+grub-uefi, nvme+*lane-c")
+	p.add_argument("--all", action="store_true",
+		help="every boot test in every variant: start, interrupt format, "
+		"kernel, ABI, processors (hours); without it, a choice that has "
+		"each test with each value and each pair of values")
 	p.add_argument("--list", action="store_true",
 		help="list the tests and run none")
 	p.add_argument("--bare", action="store_true",
@@ -98,9 +106,18 @@ def run_hosted(args, logs, totals):
 
 
 def boot_tests(args):
-	return [t for t in tests.TESTS
-		if chosen("boot/" + t["name"], args.names) and
-		(t.get("bare") or not args.bare)]
+	"""What is run: of the choice, or what only a name asks for, or all."""
+	full = variants.expand(tests.TESTS)
+	choice = full if args.all else variants.choose(full)
+	known = {"boot/" + v["name"] for _, _, v in choice}
+	rest = [g for g in args.names if not any(matches(n, g) for n in known)]
+
+	def wanted(name):
+		return (name in known and chosen(name, args.names) or
+			any(matches(name, g) for g in rest))
+
+	return [v for _, _, v in full if wanted("boot/" + v["name"]) and
+		(v.get("bare") or not args.bare)]
 
 
 def fail_unmatched(args, totals):
@@ -130,17 +147,17 @@ def run_boot(args, logs, totals):
 				totals.add("pass", name, "%.0f s" % seconds)
 
 
-def show_list():
+def show_list(args):
 	for _, name, _ in hosted.read_results():
 		print(name)
-	for test in tests.TESTS:
+	for test in boot_tests(args):
 		print("boot/" + test["name"])
 
 
 def main():
 	args = arguments()
 	if args.list:
-		show_list()
+		show_list(args)
 		return 0
 	logs = machine.BUILD / "test-logs"
 	case.clear_logs(logs)

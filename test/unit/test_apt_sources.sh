@@ -6,7 +6,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# expect NAME CODENAME BACKPORTS: stdin is the wanted output, $work/etc the input.
+# expect NAME CODENAME MORE: stdin is the wanted output, $work/etc the input.
 expect()
 {
 	cat >"$work/want"
@@ -28,7 +28,7 @@ deb http://m.example/security bookworm-security main
 deb http://other.example/tools bookworm main
 E
 echo "deb http://aaa.example/repo bookworm main" >"$work/etc/sources.list.d/aaa.list"
-expect one-line bookworm 1 <<'E'
+expect one-line bookworm bookworm-backports <<'E'
 Types: deb
 URIs: http://m.example/debian
 Suites: bookworm
@@ -71,7 +71,7 @@ Components: main
 E
 echo "deb http://ignored.example trixie main" \
 	>"$work/etc/sources.list.d/x.list.disabled"
-expect deb822 trixie 0 <<'E'
+expect deb822 trixie none <<'E'
 Types: deb
 URIs: https://m.example/debian
 Suites: trixie trixie-updates
@@ -82,7 +82,7 @@ E
 
 printf 'Types: deb\nURIs: http://k.example/d\nSuites: bookworm\nComponents: main\nSigned-By:\n -----BEGIN-----\n .\n abc\n' \
 	>"$work/etc/sources.list.d/inline-key.sources"
-expect inline-key bookworm 0 <<'E'
+expect inline-key bookworm none <<'E'
 Types: deb
 URIs: http://k.example/d
 Suites: bookworm
@@ -94,6 +94,6 @@ Signed-By:
  abc
 E
 
-expect nothing bookworm 1 <<'E'
+expect nothing bookworm bookworm-backports <<'E'
 no apt source for bookworm main found below the apt folder
 E

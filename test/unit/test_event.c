@@ -8,6 +8,9 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "event_fixture.h"
 
@@ -659,6 +662,92 @@ static void moves_under_load(void **state)
 	}
 }
 
+/* ---- a move in the middle of a send: the first write to the old page waits for it ---- */
+
+static uint8_t *guarded; /* the page that is read-only */
+static void (*meanwhile)(void);
+static unsigned writes_held;
+
+static void on_write(int signal, siginfo_t *info, void *context)
+{
+	uint8_t *page = (uint8_t *)((uintptr_t)info->si_addr & PAGE_MASK);
+
+	(void)signal;
+	(void)context;
+	if (page != guarded || mprotect(page, PAGE_SIZE, PROT_READ | PROT_WRITE)) {
+		abort();
+	}
+	guarded = NULL;
+	writes_held++;
+	meanwhile();
+}
+
+static void hold_write(uint8_t *page, void (*then)(void))
+{
+	struct sigaction action = {.sa_sigaction = on_write, .sa_flags = SA_SIGINFO};
+
+	guarded = page;
+	meanwhile = then;
+	writes_held = 0;
+	assert_int_equal(sigaction(SIGSEGV, &action, NULL), 0);
+	assert_int_equal(mprotect(page, PAGE_SIZE, PROT_READ), 0);
+}
+
+static void move_the_page(void)
+{
+	if (event_move_shared_info(dom0, gpa(SHARED + 0x20000))) {
+		abort();
+	}
+}
+
+static void move_the_info(void)
+{
+	v1->event.info_gpa = gpa(UINT64_MAX); /* as if it had not been placed yet */
+	if (place_info(v1, 1, (INFOS + 0x20000) >> 12, 0)) {
+		abort();
+	}
+}
+
+static void move_in_a_send(void **state)
+{
+	struct shared_info *s = (struct shared_info *)(ram0 + SHARED + 0x20000);
+	struct vcpu_info *i = (struct vcpu_info *)(ram0 + INFOS + 0x20000);
+	uint32_t ipi;
+
+	(void)state;
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
+	(void)new_virq(v0, VIRQ_TIMER, 1);
+	ipi = (uint32_t)new_ipi(v0, 1);
+	hold_write(ram0 + SHARED, move_the_page);
+	event_send_virq(v1, VIRQ_TIMER);
+	assert_int_equal(writes_held, 1);
+	assert_int_equal(s->evtchn_pending[0], 2);
+	assert_int_equal(s->vcpu_info[1].evtchn_pending_sel, 1);
+	assert_true(take_upcall(v1));
+
+	/* The same where the selector is set, and where a port is unmasked. */
+	memset(&s->vcpu_info[1], 0, sizeof(s->vcpu_info[1]));
+	assert_int_equal(place_info(v1, 1, INFOS >> 12, 0), 0);
+	hold_write(ram0 + INFOS, move_the_info);
+	assert_int_equal(port_op(v0, EVTCHNOP_send, ipi), 0);
+	assert_int_equal(writes_held, 1);
+	assert_int_equal(i->evtchn_pending_sel, 1);
+	assert_int_equal(i->evtchn_upcall_pending, 1);
+	assert_true(take_upcall(v1));
+
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
+	((struct shared_info *)(ram0 + SHARED))->evtchn_mask[0] = 1ull << ipi;
+	i->evtchn_pending_sel = 0;
+	i->evtchn_upcall_pending = 0;
+	assert_true(take_upcall(v1));
+	hold_write(ram0 + SHARED, move_the_page);
+	assert_int_equal(port_op(v0, EVTCHNOP_unmask, ipi), 0);
+	assert_int_equal(writes_held, 1);
+	assert_int_equal(s->evtchn_mask[0], 0);
+	assert_int_equal(i->evtchn_pending_sel, 1);
+	assert_true(take_upcall(v1));
+}
+
 /* Two domains close the two ends of channels at the same time, and bind them anew. */
 static void *closer(void *arg)
 {
@@ -716,6 +805,7 @@ int main(void)
 		cmocka_unit_test_setup(blocking, setup),
 		cmocka_unit_test_setup(storms, setup),
 		cmocka_unit_test_setup(moves_under_load, setup),
+		cmocka_unit_test_setup(move_in_a_send, setup),
 		cmocka_unit_test_setup(closing_races, setup),
 	};
 

@@ -93,13 +93,32 @@ start_network()
 	wait_for 60 grep -q 1 /sys/class/net/eth0/carrier
 }
 
+# exchange NAME INTERFACE ADDRESS BYTES: data from and to the peer (peer.py)
+# over this interface alone.
+exchange()
+{
+	local port sum
+	port=$(cmdline_value peer)
+	ip route replace 10.0.2.2/32 dev "$2" src "$3" || return 1
+	echo "get $1-down $4" | nc 10.0.2.2 "$port" >/tmp/down
+	sum=$(sha256sum </tmp/down)
+	echo "L: moved $1 down ${sum%% *}"
+	tr '\000-\377' '\001-\377\000' </tmp/down >/tmp/up
+	{ echo "put $1-up $4"; cat /tmp/up; } |
+		nc 10.0.2.2 "$port" >/tmp/answer
+	sum=$(sha256sum </tmp/up)
+	echo "L: moved $1 up ${sum%% *}"
+	[ "$(cat /tmp/answer)" = "${sum%% *}" ]
+}
+
 bar0_of()
 {
 	sed -n '1s/ .*//p' "/sys/bus/pci/devices/$1/resource"
 }
 
-# print_interrupts DRIVER: for its devices the MSI-X control register, and each
-# vector's number, kind and count over all processors.
+# print_interrupts DRIVER [WHICH]: for its devices the MSI-X control register,
+# and each vector's number, kind and count over all processors; with WHICH the
+# device's name before that.
 print_interrupts()
 {
 	local dev irq
@@ -107,8 +126,8 @@ print_interrupts()
 		echo "L: msix-control $1 ${dev##*/}" \
 			"$(setpci -s "${dev##*/}" CAP_MSIX+2.w)"
 		for irq in "$dev"/msi_irqs/*; do
-			echo "L: vector $1 ${irq##*/} $(cat "$irq")" \
-				"$(interrupt_count "${irq##*/}")"
+			echo "L: vector $1 ${2:+${dev##*/} }${irq##*/}" \
+				"$(cat "$irq") $(interrupt_count "${irq##*/}")"
 		done
 	done
 }

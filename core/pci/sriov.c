@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Single Root I/O Virtualization: the capability of a physical function
+ * (SR-IOV 1.1 3.3). Its registers are the machine's; a shadow of VF Enable, VF
+ * MSE and the VF BARs says which virtual functions there are and where they
+ * decode. What a virtual function is to the root complex is in vf.c.
+ *
+ * The sizes of the VF BARs are found at admission, and again before VF Enable
+ * when the System Page Size was written, as they depend on it (3.3.12,
+ * 3.3.14). First VF Offset and VF Stride count as they are when VF Enable has
+ * been set, as NumVFs and ARI Capable Hierarchy change them (3.3.9, 3.3.10).
+ * While VF Enable is set, NumVFs and System Page Size are not written: the
+ * specification leaves open what that does.
+ *
+ * Structs for virtual functions are allocated before the domain goes on, not
+ * at the access that enables them, and stay with their physical function.
+ *
+ * Deliberately not supported: VF Migration (3.3.3.2; no device has it).
+ */
+#include <taproot/log.h>
+
+#include "pci_internal.h"
+
+/* What a PCI_EFFECT_VFS is about: its index. */
+enum { VFS_OFF, VFS_ON, VFS_MOVE };
+
+bool sriov_decodes(const struct pci_function *pf)
+{
+	const uint16_t both = SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY;
+
+	return pf->sriov.count && (pf->sriov.control & both) == both;
+}
+
+struct pci_function *sriov_owner(const struct pci_root *root, sbdf_t sbdf)
+{
+	for (struct pci_function *pf = root->physical; pf; pf = pf->sriov.next) {
+		uint32_t distance = sbdf.v - vf_sbdf(pf, 0).v;
+		uint32_t stride = MAX(pf->sriov.stride, 1);
+
+		if (pf->sriov.count && distance % stride == 0 &&
+		    distance / stride < pf->sriov.count) {
+			return pf;
+		}
+	}
+	return NULL;
+}
+
+/* ---- sizes ---- */
+
+static void sriov_size(struct pci_function *f)
+{
+	struct pci_sriov *s = &f->sriov;
+	unsigned reg = s->offset + SRIOV_REG_BAR0;
+
+	for (unsigned i = 0; i < PCI_BARS_NORMAL;) {
+		struct bar_found found;
+		unsigned taken = bar_find(f->sbdf, reg + 4 * i, i + 1 == PCI_BARS_NORMAL, &found);
+
+		if (found.kind == BAR_IO) {
+			log_notice("pci: " SBDF_FMT ": VF BAR %u at %#x is of I/O space; not "
+				   "decoded",
+				   SBDF_ARGS(f->sbdf), i, reg + 4 * i);
+			found = (struct bar_found){.kind = BAR_NONE};
+		}
+		s->bar[i].size = found.size;
+		s->bar[i].value = found.value;
+		s->bar[i].kind = found.kind;
+		if (taken == 2) {
+			s->bar[i + 1].kind = BAR_HIGH;
+			s->bar[i + 1].size = 0;
+		}
+		i += taken;
+	}
+	s->resize = false;
+}
+
+static void sriov_reload_bars(struct pci_function *f)
+{
+	struct pci_sriov *s = &f->sriov;
+	unsigned reg = s->offset + SRIOV_REG_BAR0;
+
+	for (unsigned i = 0; i < PCI_BARS_NORMAL; i++) {
+		if (s->bar[i].kind == BAR_HIGH) {
+			s->bar[i - 1].value |= (uint64_t)arch_pci_read(f->sbdf, reg + 4 * i, 4)
+					       << 32;
+		} else {
+			s->bar[i].value = arch_pci_read(f->sbdf, reg + 4 * i, 4);
+		}
+	}
+}
+
+/* ---- virtual functions come and go ---- */
+
+static uint16_t sriov_get(const struct pci_function *f, unsigned reg)
+{
+	return (uint16_t)arch_pci_read(f->sbdf, f->sriov.offset + reg, 2);
+}
+
+/* NULL, or why these virtual functions cannot be. */
+static const char *sriov_fault(const struct pci_function *f, unsigned count)
+{
+	const struct pci_sriov *s = &f->sriov;
+
+	if (count > s->total || count > sriov_get(f, SRIOV_REG_INITIAL)) {
+		return "more than it has";
+	}
+	if (count && s->first == 0) {
+		return "the first one is itself";
+	}
+	if (count > 1 && s->stride == 0) {
+		return "all have one number";
+	}
+	if (count && (f->sbdf.v & 0xffff) + s->first + (uint64_t)(count - 1) * s->stride > 0xffff) {
+		return "beyond the last bus";
+	}
+	return NULL;
+}
+
+static void sriov_enable(struct pci_function *f)
+{
+	struct pci_sriov *s = &f->sriov;
+	unsigned count = sriov_get(f, SRIOV_REG_COUNT);
+	const char *fault;
+
+	s->first = sriov_get(f, SRIOV_REG_OFFSET);
+	s->stride = sriov_get(f, SRIOV_REG_STRIDE);
+	fault = sriov_fault(f, count);
+	if (fault) {
+		log_guest("pci: " SBDF_FMT ": SR-IOV at %#x: %u virtual functions, offset %u, "
+			  "stride %u: %s; refused",
+			  SBDF_ARGS(f->sbdf), s->offset, count, s->first, s->stride, fault);
+		s->control &= ~(SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY);
+		arch_pci_write(f->sbdf, s->offset + SRIOV_REG_CONTROL, 2, s->control);
+		return;
+	}
+	s->count = (uint16_t)count;
+	s->wanted = count != 0;
+	f->root->domain->refill = true;
+}
+
+void sriov_disable(struct pci_function *pf)
+{
+	vf_leave_all(pf);
+	pf->sriov.count = 0;
+	pf->sriov.wanted = false;
+}
+
+void sriov_look(struct pci_function *pf)
+{
+	struct pci_sriov *s = &pf->sriov;
+	uint16_t control;
+
+	if (!s->offset) {
+		return;
+	}
+	control = sriov_get(pf, SRIOV_REG_CONTROL);
+	s->resize = s->resize || pf->lost;
+	if (s->count && !(control & SRIOV_CTL_ENABLE)) {
+		sriov_disable(pf);
+	}
+	s->control = control;
+	sriov_reload_bars(pf);
+	vf_follow_all(pf);
+}
+
+void sriov_drop(struct pci_function *pf)
+{
+	struct pci_root *root = pf->root;
+	struct pci_function **link = &root->physical;
+
+	if (!pf->sriov.offset) {
+		return;
+	}
+	sriov_disable(pf);
+	while (pf->sriov.made) {
+		struct pci_function *vf = pf->sriov.made;
+
+		pf->sriov.made = vf->sibling;
+		spare_function_put(root, vf);
+	}
+	while (*link != pf) {
+		link = &(*link)->sriov.next;
+	}
+	*link = pf->sriov.next;
+}
+
+void sriov_refill(struct pci_root *root)
+{
+	bool booting = root->booting;
+
+	root->booting = true; /* allocation is allowed */
+	for (struct pci_function *pf = root->physical; pf; pf = pf->sriov.next) {
+		if (pf->sriov.wanted) {
+			pf->sriov.wanted = false;
+			vf_make_all(pf);
+		}
+	}
+	root->booting = booting;
+}
+
+/* ---- accesses ---- */
+
+static enum verdict sriov_write_control(struct pci_function *f, struct pci_access *a,
+					struct pci_effects *e)
+{
+	struct pci_sriov *s = &f->sriov;
+	uint16_t old = s->control;
+
+	s->control = (uint16_t)access_merge(a, old, 0xffff);
+	if ((old ^ s->control) & SRIOV_CTL_ENABLE) {
+		pci_effect_add(e, PCI_EFFECT_VFS, 0,
+			       s->control & SRIOV_CTL_ENABLE ? VFS_ON : VFS_OFF, 0);
+	} else if (s->count && ((old ^ s->control) & SRIOV_CTL_MEMORY)) {
+		pci_effect_add(e, PCI_EFFECT_VFS, 0, VFS_MOVE, 0);
+	}
+	return VERDICT_PERFORM;
+}
+
+static enum verdict sriov_write_bar(struct pci_function *f, struct pci_access *a,
+				    struct pci_effects *e, unsigned index)
+{
+	struct pci_sriov *s = &f->sriov;
+	unsigned shift = 0;
+	uint32_t dword;
+
+	if (s->bar[index].kind == BAR_HIGH) {
+		index--;
+		shift = 32;
+	}
+	dword = access_merge(a, (uint32_t)(s->bar[index].value >> shift), 0xffffffffu);
+	s->bar[index].value = (s->bar[index].value & ~(0xffffffffull << shift)) |
+			      (uint64_t)dword << shift;
+	if (sriov_decodes(f)) {
+		pci_effect_add(e, PCI_EFFECT_VFS, 0, VFS_MOVE, 0);
+	}
+	return VERDICT_PERFORM;
+}
+
+enum verdict sriov_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e)
+{
+	struct pci_sriov *s = &f->sriov;
+	unsigned reg = (a->reg & ~3u) - s->offset;
+
+	if (reg == SRIOV_REG_CONTROL) {
+		return sriov_write_control(f, a, e);
+	}
+	if (reg >= SRIOV_REG_BAR0 && reg < SRIOV_REG_BAR0 + 4 * PCI_BARS_NORMAL) {
+		return sriov_write_bar(f, a, e, (reg - SRIOV_REG_BAR0) / 4);
+	}
+	if (reg == SRIOV_REG_COUNT || reg == SRIOV_REG_PAGE_SIZE) {
+		s->resize = s->resize || reg == SRIOV_REG_PAGE_SIZE;
+		return s->control & SRIOV_CTL_ENABLE ? VERDICT_DONE : VERDICT_PERFORM;
+	}
+	return VERDICT_PERFORM;
+}
+
+enum verdict sriov_write_refused(struct pci_function *f, struct pci_access *a,
+				 struct pci_effects *e)
+{
+	(void)f;
+	(void)e;
+	access_clear(a, SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY);
+	return VERDICT_PERFORM;
+}
+
+void sriov_prepare(struct pci_function *f, const struct pci_effect *effect)
+{
+	if (effect->index == VFS_OFF) {
+		/* While they still hear us. */
+		sriov_disable(f);
+	} else if (effect->index == VFS_ON && f->sriov.resize) {
+		sriov_size(f);
+	}
+}
+
+void sriov_apply(struct pci_function *f, struct pci_effect *effect)
+{
+	if (effect->index == VFS_ON) {
+		sriov_enable(f);
+		effect->result = f->sriov.count;
+	} else if (effect->index == VFS_MOVE) {
+		vf_follow_all(f);
+	}
+}
+
+/* ---- admission ---- */
+
+static const char *sriov_admit_fault(const struct pci_function *f, unsigned offset)
+{
+	unsigned total = arch_pci_read(f->sbdf, offset + SRIOV_REG_TOTAL, 2);
+	unsigned initial = arch_pci_read(f->sbdf, offset + SRIOV_REG_INITIAL, 2);
+
+	if (f->sriov.offset) {
+		return "not the first";
+	}
+	if (f->layout != PCI_HEADER_NORMAL) {
+		return "in a bridge";
+	}
+	return initial > total ? "InitialVFs exceeds TotalVFs" : NULL;
+}
+
+static void sriov_refuse(struct pci_function *f, unsigned offset, const char *fault)
+{
+	uint32_t control = arch_pci_read(f->sbdf, offset + SRIOV_REG_CONTROL, 2);
+
+	log_notice("pci: " SBDF_FMT ": SR-IOV at %#x is refused: %s", SBDF_ARGS(f->sbdf), offset,
+		   fault);
+	arch_pci_write(f->sbdf, offset + SRIOV_REG_CONTROL, 2,
+		       control & ~(SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY));
+	(void)header_set_concern(f, offset + SRIOV_REG_CONTROL, 4, CONCERN_SRIOV_REFUSED);
+}
+
+void sriov_admit(struct pci_function *f, unsigned offset)
+{
+	struct pci_sriov *s = &f->sriov;
+	const char *fault;
+	uint16_t control;
+
+	if (offset + SRIOV_SIZE > PCI_CONFIG_EXT_SIZE) {
+		log_notice("pci: " SBDF_FMT ": SR-IOV at %#x is cut off", SBDF_ARGS(f->sbdf),
+			   offset);
+		return;
+	}
+	fault = sriov_admit_fault(f, offset);
+	if (fault) {
+		sriov_refuse(f, offset, fault);
+		return;
+	}
+	if (!header_set_concern(f, offset, SRIOV_SIZE, CONCERN_SRIOV)) {
+		return;
+	}
+	s->offset = (uint16_t)offset;
+	s->total = sriov_get(f, SRIOV_REG_TOTAL);
+	s->next = f->root->physical;
+	f->root->physical = f;
+	control = sriov_get(f, SRIOV_REG_CONTROL);
+	if (control & SRIOV_CTL_MEMORY) {
+		arch_pci_write(f->sbdf, offset + SRIOV_REG_CONTROL, 2, control & ~SRIOV_CTL_MEMORY);
+	}
+	sriov_size(f);
+	s->control = control;
+	if (control & SRIOV_CTL_MEMORY) {
+		arch_pci_write(f->sbdf, offset + SRIOV_REG_CONTROL, 2, control);
+	}
+	if (control & SRIOV_CTL_ENABLE) {
+		log_info("pci: " SBDF_FMT ": firmware has enabled %u virtual functions",
+			 SBDF_ARGS(f->sbdf), sriov_get(f, SRIOV_REG_COUNT));
+		sriov_enable(f);
+	}
+}
