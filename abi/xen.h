@@ -6,6 +6,7 @@
 #ifndef TAPROOT_ABI_XEN_H
 #define TAPROOT_ABI_XEN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <xen/xen.h>
 

@@ -128,6 +128,24 @@ unsigned arch_cpu_count(void)
 	return cpu_count;
 }
 
+/* Two threads a core, all in one socket. */
+void arch_cpu_info(unsigned cpu, struct arch_cpu_info *out)
+{
+	ASSERT(cpu < cpu_count);
+	*out = (struct arch_cpu_info){
+		.apic_id = cpu,
+		.acpi_id = 100 + cpu,
+		.core = cpu / 2,
+		.threads_per_core = 2,
+		.cores_per_socket = (cpu_count + 1) / 2,
+		.vendor = {'H', 'o', 's', 't'},
+		.family = 23,
+		.model = 1,
+		.stepping = 2,
+		.features = {1, 2, 3, 4, 5, 6, 7, 8},
+	};
+}
+
 void host_cpu_set_count(unsigned count)
 {
 	ASSERT(count >= 1 && count <= HOST_CPUS_MAX);

@@ -103,6 +103,16 @@ unsigned hvm_shootdown(struct domain *d)
 
 /* What a hypercall may not take for tables: trap paths, other hypercalls, what starts later. */
 #define POOL_KEEP 96
+/* What stays set aside between hypercalls, so that a series of them does not take and give. */
+#define SERIES_PAGES 128
+
+static void trim(struct domain *d, unsigned pages)
+{
+	lock_acquire(&d->mem_lock);
+	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES + pages);
+	lock_release(&d->mem_lock);
+	iommu_settle(d, pages);
+}
 
 int arch_memmap_prepare(struct domain *d, unsigned pages)
 {
@@ -114,7 +124,7 @@ int arch_memmap_prepare(struct domain *d, unsigned pages)
 	}
 	lock_release(&d->mem_lock);
 	if (rc || page_free_count() < POOL_KEEP) {
-		arch_memmap_settle(d);
+		trim(d, 0);
 		return -ENOMEM;
 	}
 	return 0;
@@ -122,10 +132,7 @@ int arch_memmap_prepare(struct domain *d, unsigned pages)
 
 void arch_memmap_settle(struct domain *d)
 {
-	lock_acquire(&d->mem_lock);
-	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES);
-	lock_release(&d->mem_lock);
-	iommu_settle(d);
+	trim(d, SERIES_PAGES);
 }
 
 /* One change; when the reserve is used up, once more with what it has freed until now. */

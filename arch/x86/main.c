@@ -47,6 +47,13 @@ static void start_processors(const struct boot_info *info)
 	}
 	log_info("processors: %u of %u run, %s mode", smp_start(info, ids, count), count,
 		 lapic_is_x2apic() ? "x2APIC" : "xAPIC");
+	for (unsigned i = 0; i < acpi.madt.cpu_count; i++) {
+		for (unsigned n = 0; n < pcpu_count; n++) {
+			if (pcpus[n]->apic_id == acpi.madt.cpu[i].apic_id) {
+				pcpus[n]->acpi_id = acpi.madt.cpu[i].uid;
+			}
+		}
+	}
 }
 
 static void enable_hvm(void *arg)

@@ -40,6 +40,7 @@ struct pcpu {
 	struct pcpu *self; /* read through GS: PCPU_SELF */
 	uint32_t id;       /* 0..arch_cpu_count()-1: PCPU_ID */
 	uint32_t apic_id;
+	uint32_t acpi_id; /* processor UID of the MADT (ACPI 6.5 5.2.12.2) */
 	bool online;      /* written once by its processor, read by all */
 	bool nmi_pending; /* an NMI came; the run loop clears it */
 	uint64_t nmi_count;

@@ -230,3 +230,13 @@ void event_reset(struct domain *d)
 	lock_release(&e->lock);
 	lock_release(&d->mem_lock);
 }
+
+uint64_t event_shared_info_frame(const struct domain *d)
+{
+	uint64_t a = UINT64_MAX;
+
+	if (d->event) {
+		a = __atomic_load_n(&d->event->shared_gpa.v, __ATOMIC_RELAXED);
+	}
+	return a == UINT64_MAX ? UINT64_MAX : a / PAGE_SIZE;
+}

@@ -12,6 +12,7 @@
 #include <xen/xen.h>
 
 static hypercall_fn *const table[] = {
+	[__HYPERVISOR_platform_op] = hypercall_platform_op,
 	[__HYPERVISOR_memory_op] = hypercall_memory_op,
 	[__HYPERVISOR_set_timer_op] = hypercall_set_timer_op,
 	[__HYPERVISOR_xen_version] = hypercall_xen_version,
@@ -20,7 +21,10 @@ static hypercall_fn *const table[] = {
 	[__HYPERVISOR_vcpu_op] = hypercall_vcpu_op,
 	[__HYPERVISOR_sched_op] = hypercall_sched_op,
 	[__HYPERVISOR_event_channel_op] = hypercall_event_channel_op,
+	[__HYPERVISOR_physdev_op] = hypercall_physdev_op,
 	[__HYPERVISOR_hvm_op] = hypercall_hvm_op,
+	[__HYPERVISOR_sysctl] = hypercall_sysctl,
+	[__HYPERVISOR_domctl] = hypercall_domctl,
 };
 
 int64_t hypercall_run(struct hypercall *h)

@@ -5,7 +5,8 @@
  *
  * A soft reset takes back what the ABI lent the domain: event channels,
  * shared pages, timers, parameters, watchdogs, and ballooned pages are there again.
- * Its memory and its vCPUs stay as they are, and the call returns.
+ * Its memory stays as it is, and the call returns; the caller's other vCPUs, which no longer
+ * have code to run, wait to be started again.
  *
  * Deliberately not supported: suspend, which needs somebody who resumes, and
  * the end of another domain (remote_shutdown) as long as there is none.
@@ -126,8 +127,9 @@ int64_t hypercall_watchdog(struct hypercall *h, uint32_t id, uint32_t timeout)
 /* ---- shutdown ---- */
 
 /* False: not finished, once more. All of it may be done twice. */
-static bool soft_reset(struct domain *d)
+static bool soft_reset(struct vcpu *caller)
 {
+	struct domain *d = caller->domain;
 	int rc = balloon_in_all(d);
 
 	if (rc == -EAGAIN) {
@@ -137,6 +139,11 @@ static bool soft_reset(struct domain *d)
 		log_error("d%u: soft reset: no memory to give all of its pages back", d->id);
 	}
 	log_info("d%u: soft reset", d->id);
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		if (d->vcpu[i] != caller) {
+			vcpu_send_init(d->vcpu[i]);
+		}
+	}
 	event_reset(d);
 	lock_acquire(&d->watchdog_lock);
 	for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++) {
@@ -166,7 +173,7 @@ int64_t hypercall_shutdown(struct hypercall *h, uint32_t reason)
 		domain_shutdown(d, reason);
 		return 0;
 	case SHUTDOWN_soft_reset:
-		h->again = !soft_reset(d);
+		h->again = !soft_reset(h->v);
 		return 0;
 	case SHUTDOWN_suspend:
 		return -EOPNOTSUPP;

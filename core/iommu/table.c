@@ -233,12 +233,12 @@ int iommu_prepare(struct domain *d, unsigned pages)
 	return rc;
 }
 
-void iommu_settle(struct domain *d)
+void iommu_settle(struct domain *d, unsigned pages)
 {
 	lock_acquire(&d->mem_lock);
 	for (unsigned i = 0; i < iommu.table_count; i++) {
 		if (iommu.table[i].domain == d) {
-			nested_trim(&iommu.table[i].tree, RESERVE_PAGES);
+			nested_trim(&iommu.table[i].tree, RESERVE_PAGES + pages);
 		}
 	}
 	lock_release(&d->mem_lock);

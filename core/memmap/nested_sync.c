@@ -89,11 +89,14 @@ static bool grow_up(struct run *run, uint64_t high)
 	return true;
 }
 
-/* Widen the run over the superpages of `size` at its ends, each if all of it is of the run's kind. */
-static void widen(struct run *run, uint64_t size, uint64_t limit)
+/*
+ * Widen the run over the superpages of `size` at its ends, each if all of it is of the run's kind. An
+ * end that does not even fill a superpage of `step`, the next smaller size, stays.
+ */
+static void widen(struct run *run, uint64_t size, uint64_t step, uint64_t limit)
 {
-	uint64_t low = ALIGN_DOWN(run->start, size);
-	uint64_t high = ALIGN_UP(run->end, size);
+	uint64_t low = run->start % step ? run->start : ALIGN_DOWN(run->start, size);
+	uint64_t high = run->end % step ? run->end : ALIGN_UP(run->end, size);
 	struct run down = *run;
 
 	/* A superpage that begins before the run may also end behind it. */
@@ -113,9 +116,9 @@ static int sync_piece(struct nested *n, struct run *run, uint64_t limit)
 	if (run->kind == KIND_NONE) {
 		return nested_unmap(n, gpa(run->start), run->end - run->start);
 	}
-	widen(run, 2 * MIB, limit);
+	widen(run, 2 * MIB, PAGE_SIZE, limit);
 	if (n->format.has_1g) {
-		widen(run, GIB, limit);
+		widen(run, GIB, 2 * MIB, limit);
 	}
 	return nested_map(n, gpa(run->start), hpa(run->start), run->end - run->start,
 			  run->kind == KIND_WB ? NESTED_WB : NESTED_UC, true, NULL);

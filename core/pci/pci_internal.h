@@ -229,6 +229,7 @@ struct pci_root {
 	struct pci_ecam ecam[PCI_WINDOWS_MAX];
 	unsigned ecam_count;
 	bool booting; /* allocation is allowed */
+	struct iomap probe; /* to look at a window that is reported; pci_lock */
 
 	struct pci_function *functions;
 	struct pci_function *physical; /* those with SR-IOV */
@@ -261,6 +262,10 @@ extern const struct port_ops pci_port_ops;
 extern const struct mmio_ops pci_ecam_ops;
 
 /* ---- root.c ---- */
+/* NULL, or why the window cannot be served. */
+const char *pci_window_fault(const struct pci_root *root, const struct pci_window *w);
+/* Tables for a segment. Not on a trap path. -ENOMEM. */
+int root_add_segment(struct pci_root *root, unsigned segment) MUST_CHECK;
 struct pci_slot *pci_slot_find(const struct pci_root *root, sbdf_t sbdf);
 /* The slot, its tables made if need be; NULL: nothing left for them. */
 struct pci_slot *pci_slot_make(struct pci_root *root, sbdf_t sbdf);

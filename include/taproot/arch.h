@@ -30,6 +30,19 @@ void arch_debug_key(char c);
 unsigned arch_cpu_this(void);
 unsigned arch_cpu_count(void);
 
+/* A processor of the machine, for reports. */
+struct arch_cpu_info {
+	uint32_t apic_id;
+	uint32_t acpi_id; /* processor UID of the MADT */
+	uint32_t core, socket;
+	uint32_t threads_per_core, cores_per_socket;
+	char vendor[12];
+	uint32_t family, model, stepping;
+	/* CPUID 1 EDX, ECX; 80000001 EDX, ECX; D.1 EAX; 7.0 EBX, ECX; 80000007 EDX. */
+	uint32_t features[8];
+};
+void arch_cpu_info(unsigned cpu, struct arch_cpu_info *out);
+
 /* ---- time ---- */
 
 /* Ticks of the machine's time stamp counter, the same on all processors, and ticks per second. */

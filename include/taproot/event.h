@@ -80,6 +80,8 @@ int event_move_shared_info(struct domain *d, gpa_t a) MUST_CHECK;
  * Such a page cannot be given back. Asked under mem_lock, the answer holds until its release.
  */
 bool event_uses_page(const struct domain *d, gpa_t a);
+/* The frame of the domain's RAM that shared_info is in; UINT64_MAX: one of ours. */
+uint64_t event_shared_info_frame(const struct domain *d);
 /* Soft reset: all ports closed, pages back to ours, callbacks off. */
 void event_reset(struct domain *d);
 /* For the key handler. */

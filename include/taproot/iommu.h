@@ -117,10 +117,9 @@ bool iommu_quarantined(sbdf_t requester);
 
 /* Follow changes of the memmap; mem_lock is held. */
 void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
-/* Tables of the domain have `pages` pages more than trap paths need, or no more than those. -ENOMEM.
- */
+/* Tables of the domain have `pages` pages set aside more than trap paths need, at least or at most. */
 int iommu_prepare(struct domain *d, unsigned pages) MUST_CHECK;
-void iommu_settle(struct domain *d);
+void iommu_settle(struct domain *d, unsigned pages);
 /* Fill up what the trap paths used. Not on a trap path. -ENOMEM. */
 int iommu_refill(struct domain *d) MUST_CHECK;
 

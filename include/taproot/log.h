@@ -52,8 +52,10 @@ bool log_limit_pass(struct log_limit *limit);
 		}                                                       \
 	} while (0)
 
+#define LOG_RING_SIZE 32768u
+
 /*
- * The last 32 KiB of the log, for readers other than the console: up to `size`
+ * The last LOG_RING_SIZE bytes of the log, for readers other than the console: up to `size`
  * characters from *position on (0: the oldest there is), which moves behind them. How many.
  */
 size_t log_ring_read(uint64_t *position, char *buf, size_t size);

@@ -21,6 +21,7 @@ The boot tests, as data. Fields, all but the name optional:
   grub      list of GRUB's commands before that, such as
             "acpi --exclude=DMAR /boot/dmar.aml"
   files     files that those name: a function of fixtures.py
+  disk      a function of fixtures.py that puts more on the disk
   image     the hypervisor's image, where it is not the built one (fixtures.py)
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
@@ -30,6 +31,9 @@ The boot tests, as data. Fields, all but the name optional:
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
+  needs     tools: the disk is the one with Xen's tools, and the version of Xen that
+            is reported is theirs; a part of the cache
+            (scripts/cache.sh) without which the test is skipped
   record    the second serial port goes to a file (Run.record)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
@@ -47,9 +51,7 @@ import list_pci
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
 XEN = OPTIONS + " abi=xen"
-
-# With the Xen guest ABI.
-XEN = OPTIONS + " abi=xen"
+NATIVE = OPTIONS + " abi=native"
 
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
@@ -73,7 +75,7 @@ BANNER = r"\] I loader: "
 
 # The dimensions of the first tests, and of refusals, which come before the kernel
 # and the other processors.
-ALL = "start eim kernel smp lane"
+ALL = "start eim kernel abi smp lane"
 REFUSAL = dict(end="stop", early=True, vary="start eim")
 
 
@@ -119,6 +121,12 @@ TESTS = [
 	# (g) judged from outside.
 	dict(name="outside", vary=ALL, scenario="outside", judges=["outside"],
 	     expect=[r"T: pass outside"]),
+
+	# Memory given back and taken again (ballooning), seen from outside.
+	dict(name="balloon", scenario="balloon", options=OPTIONS + " abi=xen",
+	     args="console=ttyS0", judges=["balloon"], timeout=600,
+	     expect=[r"T: pass balloon-down", r"T: pass balloon-up",
+		     r"T: pass balloon-use"]),
 
 	# (h) 100,000 interrupts, none lost, none too many.
 	dict(name="edu-msi", vary=ALL, scenario="edu-irq", args="count=100000",
@@ -303,9 +311,14 @@ TESTS = [
 	     end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 
+	# Debian's Xen tools find what they look for.
+	*[dict(name=name, scenario="tools", needs="tools", judges=["tools"],
+	       smp=smp, expect=[r"T: pass tools", r"\] I key h: this list"])
+	  for name, smp in (("tools", 2), ("tools-four", 4))],
+
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",
-	     vary="start eim kernel smp",
+	     vary="start eim kernel abi smp",
 	     options=OPTIONS + " noreboot",
 	     type=(r"H: console", "\x01\x01\x01C"),
 	     allow=[r"PANIC cpu", r"CRASH cpu"],
@@ -378,18 +391,26 @@ TESTS = [
 		     r"d0: crashed: halted \(noreboot\)"]),
 	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
 	     args="end=halt", expect=[r"reboot: System halted"]),
+	# Another kernel takes the hardware domain over.
+	dict(name="xen-kexec", scenario="kexec", options=XEN, disk="kexec_disk",
+	     timeout=600,
+	     expect=[r"d0: soft reset", r"T: pass second ",
+		     r"T: pass second-events", r"T: pass second-vcpus"]),
+
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
-	guest("cpuid-msr", "-xen", options=XEN),
+	guest("cpuid-msr", "-native", options=NATIVE),
 	guest("exceptions"),
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
-	guest("apic", smp=2, args="tcg smp"),
-	guest("apic", "-xen", smp=4, args="tcg smp", options=XEN),
-	guest("hypercalls", options=XEN),
-	guest("events", options=XEN),
-	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
+	guest("apic", smp=4, args="tcg smp"),
+	guest("apic", "-native", options=NATIVE, args="tcg smp"),
+	guest("timers", args="tcg smp"),
+	guest("timers", "-native", smp=1, options=NATIVE),
+	guest("hypercalls"),
+	guest("events", smp=1),
+	guest("events", "-smp", args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,

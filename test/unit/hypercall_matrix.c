@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The rows of the table of hypercalls; see hypercall_matrix.h. */
+#include <abi/domctl.h>
+#include <abi/physdev.h>
+#include <abi/platform.h>
 #include <abi/vcpu.h>
 #include <taproot/errno.h>
 #include <taproot/types.h>
@@ -31,6 +34,15 @@
 #define HARDWARE_ONLY .result = {ROW(OK, OK, -ESRCH), ALL(-EPERM)}
 /* The usual way: oneself, and the hardware domain anybody. */
 #define USUAL .result = {ROW(OK, OK, -ESRCH), ROW(OK, -EPERM, -ESRCH)}
+/* The machine: for the hardware domain only, and about nobody. */
+#define MACHINE        MACHINE_BUT(OK)
+#define MACHINE_BUT(r) PLAIN, .result = {ALL(r), ALL(-EPERM)}
+#define PLATFORM(n, ...)                                                                           \
+	ARGUMENT(struct xen_platform_op, .cmd = n, .interface_version = XENPF_INTERFACE_VERSION,   \
+		 .u = {__VA_ARGS__})
+#define SYSCTL(n, ...)                                                                             \
+	ARGUMENT(struct xen_sysctl, .cmd = n, .interface_version = SYSCTL_VERSION_4_17,            \
+		 .u = {__VA_ARGS__})
 #define BOTH(r) .result = {ALL(r), ALL(r)}
 
 const struct matrix_row matrix[] = {
@@ -250,6 +262,90 @@ const struct matrix_row matrix[] = {
 	 BOTH(-EOPNOTSUPP), "and acquire_resource, set_memory_map, PoD, vNUMA"},
 	{CALL(memory_op), .operation = "machphys_mfn_list", .args = {XENMEM_machphys_mfn_list, AT_ARG},
 	 PLAIN, BOTH(-ENOSYS), "PV only, as machphys_mapping"},
+	{CALL(memory_op), .operation = "reserved_device_memory_map",
+	 .args = {XENMEM_reserved_device_memory_map, AT_ARG},
+	 ARGUMENT(struct xen_reserved_device_memory_map, .flags = XENMEM_RDM_ALL), MACHINE,
+	 "ENOBUFS: more regions than there is room for"},
+
+	/* ---- physdev_op ---- */
+	{CALL(physdev_op), .operation = "pci_mmcfg_reserved",
+	 .args = {PHYSDEVOP_pci_mmcfg_reserved, AT_ARG},
+	 ARGUMENT(struct physdev_pci_mmcfg_reserved, .flags = 0), MACHINE_BUT(-ENODEV),
+	 "here: not known, and not reserved; EBUSY: its place is taken; EEXIST: its buses are; "
+	 "ENODEV: configuration space is not there; EINVAL, ENOSPC"},
+	{CALL(physdev_op), .operation = "pci_device_add", .args = {PHYSDEVOP_pci_device_add, AT_ARG},
+	 ARGUMENT(struct physdev_pci_device_add, .bus = 9), MACHINE_BUT(-ENODEV),
+	 "here: nobody answers; EINVAL: no virtual function; ENOMEM"},
+	{CALL(physdev_op), .operation = "pci_device_remove",
+	 .args = {PHYSDEVOP_pci_device_remove, AT_ARG},
+	 ARGUMENT(struct physdev_pci_device, .bus = 9), MACHINE_BUT(-ENODEV), "here: not known"},
+	{CALL(physdev_op), .operation = "pci_device_reset", .args = {PHYSDEVOP_pci_device_reset, AT_ARG},
+	 ARGUMENT(struct pci_device_reset, .dev.bus = 9), MACHINE_BUT(-ENODEV), "here: not known"},
+	{CALL(physdev_op), .operation = "setup_gsi", .args = {PHYSDEVOP_setup_gsi, AT_ARG},
+	 ARGUMENT(struct physdev_setup_gsi, .gsi = -1), MACHINE_BUT(-EINVAL),
+	 "here: no such pin; otherwise no effect"},
+	{CALL(physdev_op), .operation = "dbgp_op", .args = {PHYSDEVOP_dbgp_op, AT_ARG},
+	 ARGUMENT(struct physdev_dbgp_op, .op = PHYSDEVOP_DBGP_RESET_DONE), MACHINE, "no effect"},
+	{CALL(physdev_op), .operation = "map_pirq", .args = {PHYSDEVOP_map_pirq, AT_ARG}, PLAIN,
+	 BOTH(-ENOSYS), "and all that is about interrupts as event channels"},
+
+	/* ---- platform_op ---- */
+	{CALL(platform_op), .operation = "settime64", .args = {AT_ARG},
+	 PLATFORM(XENPF_settime64, .settime64.secs = 1800000000), MACHINE,
+	 "and settime32; EINVAL: after the year 2242, or before 1970 at system time 0"},
+	{CALL(platform_op), .operation = "get_cpuinfo", .args = {AT_ARG},
+	 PLATFORM(XENPF_get_cpuinfo, .pcpu_info.xen_cpuid = 0), MACHINE, "and get_cpu_version"},
+	{CALL(platform_op), .operation = "firmware_info, shift keys", .args = {AT_ARG},
+	 PLATFORM(XENPF_firmware_info, .firmware_info.type = XEN_FW_KBD_SHIFT_FLAGS), MACHINE},
+	{CALL(platform_op), .operation = "firmware_info, disks and monitors", .args = {AT_ARG},
+	 PLATFORM(XENPF_firmware_info, .firmware_info.type = XEN_FW_DISK_INFO), MACHINE_BUT(-ESRCH)},
+	{CALL(platform_op), .operation = "firmware_info, EFI", .args = {AT_ARG},
+	 PLATFORM(XENPF_firmware_info, .firmware_info.type = XEN_FW_EFI_INFO), MACHINE_BUT(-ENOSYS)},
+	{CALL(platform_op), .operation = "get_dom0_console", .args = {AT_ARG},
+	 PLATFORM(XENPF_get_dom0_console, .settime32.secs = 0), MACHINE_BUT(-ENODEV),
+	 "there is no screen"},
+	{CALL(platform_op), .operation = "any, of another version", .args = {AT_ARG},
+	 ARGUMENT(struct xen_platform_op, .cmd = XENPF_get_cpuinfo), MACHINE_BUT(-EACCES)},
+
+	/* ---- sysctl ---- */
+	{CALL(sysctl), .operation = "readconsole", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_readconsole, .readconsole.count = 0), MACHINE},
+	{CALL(sysctl), .operation = "physinfo", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_physinfo, .physinfo.pad = 0), MACHINE},
+	{CALL(sysctl), .operation = "sched_id", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_sched_id, .sched_id.sched_id = 0), MACHINE, "null"},
+	{CALL(sysctl), .operation = "getdomaininfolist", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_getdomaininfolist, .getdomaininfolist.max_domains = 0), MACHINE},
+	{CALL(sysctl), .operation = "debug_keys", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_debug_keys, .debug_keys.nr_keys = 0), MACHINE, "E2BIG: more than 32"},
+	{CALL(sysctl), .operation = "availheap", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_availheap, .availheap.node = -1), MACHINE},
+	{CALL(sysctl), .operation = "cputopoinfo", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_cputopoinfo, .cputopoinfo.num_cpus = 0), MACHINE},
+	{CALL(sysctl), .operation = "numainfo", .args = {AT_ARG},
+	 SYSCTL(XEN_SYSCTL_numainfo, .numainfo.num_nodes = 0), MACHINE, "one node"},
+	{CALL(sysctl), .operation = "any, of another version", .args = {AT_ARG},
+	 ARGUMENT(struct xen_sysctl, .cmd = XEN_SYSCTL_physinfo, .interface_version = 0x14),
+	 MACHINE_BUT(-EACCES), "0x15 is Xen 4.17's and 4.20's"},
+
+	/* ---- domctl ---- */
+	{CALL(domctl), .operation = "getdomaininfo", .args = {AT_ARG},
+	 ABOUT(struct xen_domctl, domain, .cmd = XEN_DOMCTL_getdomaininfo,
+	       .interface_version = DOMCTL_VERSION_4_20),
+	 .result = {ROW(-ESRCH, OK, -ESRCH), ALL(-EPERM)},
+	 "by number only; in version 0x15 an absent domain means the next one"},
+	{CALL(domctl), .operation = "getvcpuinfo", .args = {AT_ARG},
+	 ABOUT(struct xen_domctl, domain, .cmd = XEN_DOMCTL_getvcpuinfo,
+	       .interface_version = DOMCTL_VERSION_4_20),
+	 .result = {ROW(-ESRCH, OK, -ESRCH), ALL(-EPERM)}, "EINVAL: no such vCPU"},
+	{CALL(domctl), .operation = "getvcpuaffinity", .args = {AT_ARG},
+	 ABOUT(struct xen_domctl, domain, .cmd = XEN_DOMCTL_getvcpuaffinity,
+	       .interface_version = DOMCTL_VERSION_4_20),
+	 .result = {ROW(-ESRCH, OK, -ESRCH), ALL(-EPERM)},
+	 "EINVAL: no such vCPU, a map of more than 1024 processors"},
+	{CALL(domctl), .operation = "any, of another version", .args = {AT_ARG},
+	 ARGUMENT(struct xen_domctl, .cmd = XEN_DOMCTL_getdomaininfo, .interface_version = 0x16),
+	 MACHINE_BUT(-EACCES), "0x15 is Xen 4.17's, 0x17 is 4.20's"},
 };
 
 const unsigned matrix_count = ARRAY_SIZE(matrix);

@@ -147,7 +147,11 @@ static void soft_reset(void **state)
 			      VMASST_TYPE_runstate_update_flag, 0),
 			 0);
 	assert_true(console_input('x'));
+	dom0->vcpu[1]->life.state = 0;
 	assert_int_equal(shut(dom0, SHUTDOWN_soft_reset), 0);
+	assert_true(vcpu_is_up(dom0->vcpu[0]));
+	assert_false(vcpu_is_up(dom0->vcpu[1]));
+	assert_false(vcpu_is_up(domu->vcpu[1]));
 	assert_int_equal(dom0->end, DOMAIN_RUNNING);
 	assert_int_equal(dom0->vcpu[0]->event.virq_port[VIRQ_TIMER], 0);
 	assert_int_equal(dom0->vcpu[0]->event.callback_vector, 0);
