@@ -390,6 +390,7 @@ TESTS = [
 	guest("cpuid-msr"),
 	guest("cpuid-msr", "-native", options=NATIVE),
 	guest("exceptions"),
+	guest("realmode"),
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
