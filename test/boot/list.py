@@ -398,7 +398,7 @@ TESTS = [
 	guest("apic", "-native", options=NATIVE, args="tcg smp"),
 	guest("timers", args="tcg smp"),
 	guest("timers", "-native", smp=1, options=NATIVE),
-	guest("hypercalls"),
+	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
 	guest("events", "-smp", args="tcg smp"),
 
