@@ -31,6 +31,9 @@ The boot tests, as data. Fields, all but the name optional:
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
+  needs     tools: the disk is the one with Xen's tools, and the version of Xen that
+            is reported is theirs; a part of the cache
+            (scripts/cache.sh) without which the test is skipped
   record    the second serial port goes to a file (Run.record)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
@@ -72,7 +75,7 @@ BANNER = r"\] I loader: "
 
 # The dimensions of the first tests, and of refusals, which come before the kernel
 # and the other processors.
-ALL = "start eim kernel smp lane"
+ALL = "start eim kernel abi smp lane"
 REFUSAL = dict(end="stop", early=True, vary="start eim")
 
 
@@ -308,9 +311,14 @@ TESTS = [
 	     end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 
+	# Debian's Xen tools find what they look for.
+	*[dict(name=name, scenario="tools", needs="tools", judges=["tools"],
+	       smp=smp, expect=[r"T: pass tools", r"\] I key h: this list"])
+	  for name, smp in (("tools", 2), ("tools-four", 4))],
+
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",
-	     vary="start eim kernel smp",
+	     vary="start eim kernel abi smp",
 	     options=OPTIONS + " noreboot",
 	     type=(r"H: console", "\x01\x01\x01C"),
 	     allow=[r"PANIC cpu", r"CRASH cpu"],
