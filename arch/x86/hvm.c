@@ -103,9 +103,7 @@ unsigned hvm_shootdown(struct domain *d)
 
 static void trim(struct domain *d, unsigned pages)
 {
-	lock_acquire(&d->mem_lock);
 	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES + pages);
-	lock_release(&d->mem_lock);
 	iommu_settle(d, pages);
 }
 
@@ -113,11 +111,10 @@ int arch_memmap_prepare(struct domain *d, unsigned pages)
 {
 	int rc = iommu_prepare(d, pages);
 
-	lock_acquire(&d->mem_lock);
+	lock_assert(&d->mem_lock);
 	if (rc == 0) {
 		rc = nested_refill(&d->arch->npt, HVM_RESERVE_PAGES + pages);
 	}
-	lock_release(&d->mem_lock);
 	if (rc || page_free_count() < POOL_KEEP) {
 		trim(d, 0);
 		return -ENOMEM;

@@ -222,23 +222,19 @@ int iommu_prepare(struct domain *d, unsigned pages)
 {
 	int rc = 0;
 
-	lock_acquire(&d->mem_lock);
 	for (unsigned i = 0; i < iommu.table_count && rc == 0; i++) {
 		if (iommu.table[i].domain == d) {
 			rc = nested_refill(&iommu.table[i].tree, RESERVE_PAGES + pages);
 		}
 	}
-	lock_release(&d->mem_lock);
 	return rc;
 }
 
 void iommu_settle(struct domain *d, unsigned pages)
 {
-	lock_acquire(&d->mem_lock);
 	for (unsigned i = 0; i < iommu.table_count; i++) {
 		if (iommu.table[i].domain == d) {
 			nested_trim(&iommu.table[i].tree, RESERVE_PAGES + pages);
 		}
 	}
-	lock_release(&d->mem_lock);
 }
