@@ -401,6 +401,7 @@ TESTS = [
 	guest("cpuid-msr"),
 	guest("cpuid-msr", "-native", options=NATIVE),
 	guest("exceptions"),
+	guest("realmode"),
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
@@ -408,7 +409,7 @@ TESTS = [
 	guest("apic", "-native", options=NATIVE, args="tcg smp"),
 	guest("timers", args="tcg smp"),
 	guest("timers", "-native", smp=1, options=NATIVE),
-	guest("hypercalls"),
+	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
 	guest("events", "-smp", args="tcg smp"),
 
