@@ -23,7 +23,7 @@ OUT=$TOP/build/initramfs-$1.cpio
 TREE=$TOP/build/initramfs-$1
 EDU=$TOP/build/edu-$1
 VERSION=$(cat "$FROM/version")
-MODULES="nvme igb igbvf ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
+MODULES="nvme igb igbvf 8139cp snd-ens1370 snd-pcm-oss am53c974 sd_mod ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 
 up_to_date()
 {
@@ -37,7 +37,7 @@ up_to_date()
 build_edu_module()
 {
 	mkdir -p "$EDU"
-	cp "$TOP"/test/boot/edu/edu_test.c "$TOP"/test/boot/edu/Makefile "$EDU"
+	cp "$TOP"/test/boot/edu/*.c "$TOP"/test/boot/edu/Makefile "$EDU"
 	# Type information would need pahole and a vmlinux, and nobody reads it.
 	# The other release's headers name a compiler that this one lacks.
 	quietly edu-module make -C "$FROM/headers" M="$EDU" CC=gcc \
@@ -96,7 +96,7 @@ copy_modules()
 		done
 	done
 	find "$to" -name '*.ko.xz' -exec xz -d -f {} +
-	cp "$EDU/edu_test.ko" "$to/"
+	cp "$EDU"/*.ko "$to/"
 	depmod -b "$TREE" "$VERSION"
 }
 

@@ -66,6 +66,8 @@ void host_pci_memory_set(struct host_pci *p, unsigned bar, uint64_t offset, unsi
 /* Raise the message of MSI-X entry `index` as programmed. False: masked, off, or nobody there. */
 bool host_pci_fire_msix(struct host_pci *p, unsigned index);
 bool host_pci_fire_msi(struct host_pci *p);
+/* Message `index` of those that are enabled: it counts up the low bits of the data. */
+bool host_pci_fire_msi_nth(struct host_pci *p, unsigned index);
 
 /* Until the next call, reads of exactly this register answer `value`. SBDF_NONE: none do. */
 void host_pci_force_read(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value);

@@ -89,6 +89,7 @@ void pci_leave(struct pci_function *f)
 
 	lock_assert(&root->domain->pci_lock);
 	msi_drop(f);
+	msi_leave(f);
 	msix_drop(f);
 	iommu_device_hold(f->sbdf);
 	/* Whoever looks it up without a lock may still find it for a moment. */

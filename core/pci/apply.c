@@ -65,8 +65,7 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 		if (apply_interrupt(f, effect, true)) {
 			/* No vector was left for it: it must not be enabled. */
 			if (effect->kind == PCI_EFFECT_MSI && f->msi.offset == (a->reg & ~3) &&
-			    msi_enabled(f) && !(effect->result & PCI_RESULT_BOUND) &&
-			    !(f->msi.mask & 1)) {
+			    msi_enabled(f) && msi_unready(f)) {
 				access_clear(a, (uint32_t)MSI_CTL_ENABLE << 16);
 				f->msi.blocked = true;
 			}

@@ -90,8 +90,13 @@ struct pci_msi {
 	uint16_t control; /* as the guest sees it */
 	uint32_t data;
 	uint32_t mask;
+	uint32_t machine_mask; /* as written there */
 	uint64_t address;
+	uint8_t offered;  /* messages that the guest may use */
+	uint8_t messages; /* that it uses now: their sources may be bound; 0: off */
+	bool block;       /* they have a block of remapping entries */
 	struct irq_source src;
+	struct msix_entry *more; /* the sources of messages 1 and up; for their src only */
 };
 
 struct msix_entry {
@@ -331,8 +336,9 @@ bool header_set_concern(struct pci_function *f, unsigned reg, unsigned size,
 uint32_t access_merge(const struct pci_access *a, uint32_t shadow, uint32_t writable);
 /* The part of dword `dword` that the read `a` wants. */
 uint32_t access_extract(const struct pci_access *a, uint32_t dword);
-/* Clear bits (given as of the dword) in the value of the write `a`. */
+/* Clear bits (given as of the dword) in the value of the write `a`; or set them. */
 void access_clear(struct pci_access *a, uint32_t bits);
+void access_set(struct pci_access *a, uint32_t bits);
 
 /* ---- bar.c ---- */
 struct bar_found {
@@ -414,8 +420,12 @@ bool msi_enabled(const struct pci_function *f);
 void msi_look(struct pci_function *f);
 /* The guest enables: a bound message that the machine has lost is written again. */
 void msi_renew(struct pci_function *f);
-/* Disable in the machine and give back the vector. */
+/* Disable in the machine and give back the vectors. */
 void msi_drop(struct pci_function *f);
+/* It must not be enabled: a message that is not masked has no vector. */
+bool msi_unready(struct pci_function *f);
+/* It leaves the index: its memory is spare. */
+void msi_leave(struct pci_function *f);
 /* Can an interrupt message have this address (SDM 3A 11.11.1)? */
 bool msi_address_valid(uint64_t address);
 

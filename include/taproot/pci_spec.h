@@ -109,6 +109,7 @@
 #define MSI_CTL_CAPABLE    0x000eu /* Multiple Message Capable, read-only */
 #define MSI_CTL_ALLOCATED  0x0070u /* Multiple Message Enable */
 #define MSI_CTL_64         0x0080u
+#define MSI_MESSAGES_MAX   32u
 #define MSI_CTL_MASKABLE   0x0100u
 /* Bits 1:0 of the message address are zero (PCI 3.0 6.8.1.4). */
 #define MSI_ADDRESS_MASK 0xfffffffcu

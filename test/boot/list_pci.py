@@ -15,4 +15,23 @@ TESTS = [
 	     judges=["vf_disk"], bare=True,
 	     expect=[r"T: pass nvme-vf-enable", r"T: pass nvme-vf-online",
 		     r"T: pass nvme-vf-write", r"T: pass nvme-vf-off"]),
+	# A BAR of 8 GiB.
+	dict(name="big-bar", scenario="big-bar", zoo="big_bar", judges=["big"],
+	     bare=True,
+	     expect=[r"T: pass big-size", r"T: pass big-moved-decoding",
+		     r"T: pass big-left-decoding", r"T: pass big-back",
+		     r"T: pass big-end"]),
+	# 100,000 interrupts by MSI-X, and by a level-triggered line that three
+	# other devices use at the same time.
+	dict(name="msix-100000", scenario="msix-irq", args="count=100000",
+	     bare=True, timeout=400,
+	     expect=[r"T: pass msix-interrupts raised 100000 handled 100000 "
+		     r"unexpected 0", r"T: pass igb-after"]),
+	dict(name="shared-line", scenario="shared-line", args="count=100000",
+	     bridge=True, zoo="shared_line", judges=["shared"], bare=True,
+	     timeout=600,
+	     expect=[r"T: pass shared-drivers",
+		     r"T: pass edu-interrupts raised 100000 handled 100000",
+		     r"T: pass shared-disk", r"T: pass shared-ping",
+		     r"T: pass shared-line"]),
 ]

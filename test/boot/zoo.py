@@ -19,3 +19,27 @@ def nvme_vf(folder):
 		"sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1",
 		"-device", "nvme-ns,drive=shared,nsid=1",
 	]
+
+
+def big_bar(_):
+	"""Shared memory of 8 GiB that is never all touched."""
+	return [
+		"-object", "memory-backend-ram,id=big,size=8G,share=on,reserve=off",
+		"-device", "ivshmem-plain,memdev=big",
+	]
+
+
+def shared_line(folder):
+	"""On edu's bus behind the bridge (list.py: bridge), on edu's line."""
+	path = folder + "/shared"
+	machine.make_disk(path)
+	return [
+		"-netdev", "user,id=net1,net=10.0.3.0/24",
+		"-device", "rtl8139,netdev=net1,bus=pci0,addr=5",
+		"-audiodev", "none,id=audio0",
+		"-device", "ES1370,audiodev=audio0,bus=pci0,addr=9",
+		"-device", "am53c974,id=scsi0,bus=pci0,addr=13",
+		"-drive", "if=none,id=shared,format=raw,file=" +
+		machine.quote(path),
+		"-device", "scsi-hd,drive=shared,bus=scsi0.0",
+	]
