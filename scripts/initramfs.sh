@@ -23,7 +23,7 @@ OUT=$TOP/build/initramfs-$1.cpio
 TREE=$TOP/build/initramfs-$1
 EDU=$TOP/build/edu-$1
 VERSION=$(cat "$FROM/version")
-MODULES="nvme igb igbvf 8139cp snd-ens1370 snd-pcm-oss am53c974 sd_mod ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
+MODULES="nvme igb igbvf virtio_pci virtio_net 8139cp snd-ens1370 snd-pcm-oss am53c974 sd_mod ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 
 up_to_date()
 {
@@ -88,6 +88,8 @@ copy_modules()
 	mkdir -p "$to"
 	cp "$from"/modules.order "$from"/modules.builtin* "$to"
 	for m in $MODULES; do
+		# One kernel has built in what is a module of the other.
+		! grep -q "/$m\.ko$" "$from/modules.builtin" || continue
 		file=$(sed -n "s,^\([^:]*/$m\.ko[^:]*\):\(.*\),\1\2,p" \
 			"$from/modules.dep")
 		[ -n "$file" ] || die "the kernel $VERSION has no module $m"

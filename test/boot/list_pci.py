@@ -27,6 +27,10 @@ TESTS = [
 	     bare=True, timeout=400,
 	     expect=[r"T: pass msix-interrupts raised 100000 handled 100000 "
 		     r"unexpected 0", r"T: pass igb-after"]),
+	# Hot-plug and removal, ten times, with work in between.
+	dict(name="hotplug", scenario="hotplug", port=True, zoo="hotplug",
+	     judges=["hotplug"], timeout=1200,
+	     expect=[r"T: pass hot-ports", r"T: pass hot-end"]),
 	dict(name="shared-line", scenario="shared-line", args="count=100000",
 	     bridge=True, zoo="shared_line", judges=["shared"], bare=True,
 	     timeout=600,

@@ -38,8 +38,21 @@ def shared_line(folder):
 		"-device", "rtl8139,netdev=net1,bus=pci0,addr=5",
 		"-audiodev", "none,id=audio0",
 		"-device", "ES1370,audiodev=audio0,bus=pci0,addr=9",
-		"-device", "am53c974,id=scsi0,bus=pci0,addr=13",
+		"-device", "am53c974,id=scsi0,bus=pci0,addr=0d",
 		"-drive", "if=none,id=shared,format=raw,file=" +
 		machine.quote(path),
 		"-device", "scsi-hd,drive=shared,bus=scsi0.0",
+	]
+
+
+def hotplug(_):
+	"""
+	Two empty ports, buses 2 and 3 behind igb's, and a network for a NIC.
+	Linux drives the ports itself, as on machines, not by ACPI.
+	"""
+	return [
+		"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+		"-netdev", "user,id=net1,net=10.0.4.0/24",
+		"-device", "pcie-root-port,id=hot-port0,chassis=3,slot=3",
+		"-device", "pcie-root-port,id=hot-port1,chassis=4,slot=4",
 	]
