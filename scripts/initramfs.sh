@@ -3,7 +3,7 @@
 #
 # Makes build/initramfs-SERIES.cpio for the kernel 6.1 or 6.12: busybox, lspci,
 # setpci and their libraries, the kernel modules of the test machine's devices,
-# our edu test module, /init and the scenarios of test/boot/guest. Made again
+# our own test modules, /init and the scenarios of test/boot/guest. Made again
 # only when an input is newer.
 #
 #   initramfs.sh SERIES
@@ -21,26 +21,27 @@ detect_host
 FROM=$CACHE/kernel-$1
 OUT=$TOP/build/initramfs-$1.cpio
 TREE=$TOP/build/initramfs-$1
-EDU=$TOP/build/edu-$1
+MADE=$TOP/build/modules-$1
 VERSION=$(cat "$FROM/version")
 MODULES="nvme igb igbvf virtio_pci virtio_net 8139cp snd-ens1370 snd-pcm-oss am53c974 sd_mod ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
 
 up_to_date()
 {
 	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
-		"$TOP/test/boot/edu" "$TOP/test/boot/tool" \
+		"$TOP/test/boot/edu" "$TOP/test/boot/ring0" "$TOP/test/boot/tool" \
 		"$TOP/scripts/initramfs.sh" \
 		"$FROM/.recipe" "$CACHE/guest/.recipe" \
 		-newer "$OUT" -print -quit)" ]
 }
 
-build_edu_module()
+# build_module NAME: of test/boot/NAME.
+build_module()
 {
-	mkdir -p "$EDU"
-	cp "$TOP"/test/boot/edu/*.c "$TOP"/test/boot/edu/Makefile "$EDU"
+	mkdir -p "$MADE/$1"
+	cp "$TOP/test/boot/$1"/*.c "$TOP/test/boot/$1/Makefile" "$MADE/$1"
 	# Type information would need pahole and a vmlinux, and nobody reads it.
 	# The other release's headers name a compiler that this one lacks.
-	quietly edu-module make -C "$FROM/headers" M="$EDU" CC=gcc \
+	quietly "$1-module" make -C "$FROM/headers" M="$MADE/$1" CC=gcc \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
 
@@ -98,7 +99,7 @@ copy_modules()
 		done
 	done
 	find "$to" -name '*.ko.xz' -exec xz -d -f {} +
-	cp "$EDU"/*.ko "$to/"
+	cp "$MADE"/*/*.ko "$to/"
 	depmod -b "$TREE" "$VERSION"
 }
 
@@ -106,7 +107,8 @@ make_tree()
 {
 	rm -rf "$TREE"
 	mkdir -p "$TREE"
-	build_edu_module
+	build_module edu
+	build_module ring0
 	copy_programs
 	build_tools
 	copy_modules

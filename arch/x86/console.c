@@ -13,6 +13,7 @@
 #include "console.h"
 #include "cpu.h"
 #include "hvm.h"
+#include "machine.h"
 
 #define CTRL_A 1
 #define SWITCH_COUNT 3
@@ -49,6 +50,11 @@ static void key_nested(void)
 static void key_iommu(void)
 {
 	iommu_log();
+}
+
+static void key_machine(void)
+{
+	machine_log();
 }
 
 static void key_memmap(void)
@@ -119,6 +125,7 @@ static const struct {
 	{'f', key_flush, "shoot the hardware domain's translations down, many times"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},
+	{'M', key_machine, "the machine's own registers, on this processor"},
 	{'m', key_memmap, "memory map of the hardware domain"},
 	{'n', key_nested, "nested page tables of the hardware domain"},
 	{'p', key_pci, "PCI functions and who owns them"},

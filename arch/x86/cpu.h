@@ -89,6 +89,12 @@ void serial_raw_write(unsigned port, const void *buf, size_t len);
  */
 int serial_irq_setup(unsigned ioapic, unsigned pin, bool level, bool active_low,
 		     void (*notify)(void)) MUST_CHECK;
+/* Registers of the console's UART, for the log; false: there is none. */
+struct serial_state {
+	uint8_t ier, lcr, mcr;
+	uint16_t divisor;
+};
+bool serial_state(struct serial_state *s);
 /* Next character of console input, or -1. Polls the UART when there is no interrupt. */
 int serial_getc(void);
 

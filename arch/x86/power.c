@@ -6,6 +6,7 @@
  *	0x40-0x43                        8254: not there (PVH has no PIT), reads zero
  *	0x61                             its gate: reads zero; SERR/IOCHK bits are not the guest's
  *	0x70                             RTC index; bit 7 masks NMIs, which are ours
+ *	0x60 0x64                        keyboard controller: its reset and A20 lines (core/dev/kbc.c)
  *	0x92, 0xcf9, FADT reset register resets
  *	PM1 control                      sleep: S5 passes, no other state does (sleep.c)
  *	SMI command (0xb2)               passes the values the FADT names, no others
@@ -18,6 +19,7 @@
 #include <taproot/arch.h>
 #include <taproot/domain.h>
 #include <taproot/errno.h>
+#include <taproot/kbc.h>
 #include <taproot/log.h>
 #include <taproot/pci.h>
 #include "cpu.h"
@@ -34,6 +36,7 @@ static struct power {
 	uint16_t smi_cmd, reset_port;
 	uint8_t acpi_enable, acpi_disable, reset_value;
 	uint8_t rtc_index;
+	struct kbc kbc;
 } power;
 
 static uint32_t read_absent(void *ctx, uint16_t port, unsigned len)
@@ -314,5 +317,8 @@ int power_init(struct domain *d, const struct acpi_host *acpi)
 				   acpi->fadt.reset_value);
 	}
 	rc = claim_fixed(d);
+	if (rc == 0) {
+		rc = kbc_init(&power.kbc, d);
+	}
 	return rc == 0 && acpi->has_fadt ? claim_acpi(d, &acpi->fadt) : rc;
 }

@@ -177,6 +177,28 @@ void serial_raw_write(unsigned port, const void *buf, size_t len)
 	output_unlock();
 }
 
+bool serial_state(struct serial_state *s)
+{
+	uint16_t base;
+
+	if (!console) {
+		return false;
+	}
+	base = console->base;
+	/* While the divisor shows, neither data nor IER are there for anybody. */
+	lock_acquire(&input_lock);
+	output_lock();
+	s->ier = inb(base + REG_IER);
+	s->lcr = inb(base + REG_LCR);
+	s->mcr = inb(base + REG_MCR);
+	outb(base + REG_LCR, s->lcr | LCR_DLAB);
+	s->divisor = (uint16_t)(inb(base + REG_DATA) | inb(base + REG_IER) << 8);
+	outb(base + REG_LCR, s->lcr);
+	output_unlock();
+	lock_release(&input_lock);
+	return true;
+}
+
 /* ---- input ---- */
 
 static void input_drain(void)

@@ -223,7 +223,8 @@ static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 		__asm__ volatile("int %0" : : "i"(EXC_MC));
 		return;
 	}
-	if (code == UINT64_MAX) {
+	/* VMEXIT_INVALID is -1 (APMv2 appendix C); an emulator may keep 32 bits of it. */
+	if ((uint32_t)code == UINT32_MAX) {
 		log_notice("d%u vcpu%u: the processor refuses the guest's state", v->domain->id,
 			   v->id);
 		svm_ops.log_state(v);

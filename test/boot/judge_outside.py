@@ -6,7 +6,9 @@ Looks at the machine from outside, over QMP, while the guest stands still:
  - the hypervisor's nested tables map, page for page, what the guest was told
    it has (its E820's RAM and ACPI ranges and the low 1 MiB), the pages of the
    machine's ACPI tables, plus the enabled memory BARs minus the pages of MSI-X
-   tables and PBAs, and nothing else; every mapping is the identity.
+   tables and PBAs, and nothing else; every mapping is the identity;
+ - the hypervisor's own page tables have no page that is both writable and
+   executable, code only where its code is, and no writable view of that code.
 
 Pages that the hypervisor says it mapped on a fault are allowed besides. The
 tables are asked for on the console (three times Ctrl-a, then n): that names
@@ -14,10 +16,13 @@ their root, from which the judge walks them itself in dumped physical memory,
 and the hypervisor's own listing must say the same.
 """
 import re
+import subprocess
 
 import acpiplaces
+import judge_machine
+import machine
 import nptwalk
-from nptwalk import merge, pages, show, subtract
+from nptwalk import NX, PAGE, WRITE, merge, pages, show, subtract
 
 ASK = "\x01\x01\x01n\x01\x01\x01"
 ROOT = r"npt: d0 root (0x[0-9a-f]+)"
@@ -28,6 +33,7 @@ MAPPED_TYPES = ("System RAM", "ACPI Tables", "ACPI Non-volatile Storage")
 
 
 def during(run):
+	own = judge_machine.registers(run)
 	run.vm.type_text(ASK)
 	if not run.vm.wait_for(LIST_END, seconds=30):
 		yield "the hypervisor does not list its nested tables when asked"
@@ -35,6 +41,7 @@ def during(run):
 	try:
 		yield from judge_msix(run)
 		yield from judge_nested(run)
+		yield from judge_own(run, own)
 	finally:
 		run.vm.qmp.execute("cont")
 
@@ -126,3 +133,31 @@ def judge_nested(run):
 		yield "not mapped but should be: " + show(missing)
 	if surplus:
 		yield "mapped but should not be: " + show(surplus)
+
+
+def code_size():
+	"""Bytes of code in the image, whole pages."""
+	out = subprocess.run(["nm", str(machine.BUILD / "taproot.elf64")],
+			     capture_output=True, text=True, check=True).stdout
+	at = {name: int(value, 16) for value, name in
+	      re.findall(r"^(\w+) \w (text_start|text_end)$", out, re.M)}
+	return (at["text_end"] - at["text_start"] + PAGE - 1) & ~(PAGE - 1)
+
+
+def judge_own(run, registers):
+	"""APMv2 5.3: bits 1 and 63 of the leaves; tables above them grant all."""
+	cr3 = re.search(r"cr3 0x([0-9a-f]+)", " ".join(registers))
+	if not cr3:
+		yield "the hypervisor does not say where its page tables are"
+		return
+	leaves = list(nptwalk.walk(run.read_page, int(cr3.group(1), 16)))
+	code = merge([(hpa, hpa + size) for _, hpa, size, bits in leaves
+		      if not bits & NX])
+	writable = merge([(hpa, hpa + size) for _, hpa, size, bits in leaves
+			  if bits & WRITE])
+	if sum(end - start for start, end in code) != code_size():
+		yield "executable in the hypervisor: %s, expected %#x bytes" % (
+			show(code), code_size())
+	both = subtract(code, subtract(code, writable))
+	if both:
+		yield "writable in the hypervisor and executable: " + show(both)

@@ -40,6 +40,7 @@ The boot tests, as data. Fields, all but the name optional:
 The letters are those of the boot tests in the project's first issue.
 """
 
+import list_attack
 import list_pci
 
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
@@ -296,3 +297,4 @@ TESTS = [
 
 # PCI devices of all kinds, and what can happen to them.
 TESTS += list_pci.TESTS
+TESTS += list_attack.TESTS

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's own registers, for the log. */
+#ifndef ARCH_X86_MACHINE_H
+#define ARCH_X86_MACHINE_H
+
+/* Write those of this processor, and of the console's UART, to the log. */
+void machine_log(void);
+
+#endif

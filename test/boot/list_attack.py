@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""
+Boot tests in which the hardware domain's kernel attacks what is the
+hypervisor's, as data; the fields are those of list.py.
+"""
+
+OPTIONS = "console=com1 loglvl=info"
+BANNER = r"\] I loader: "
+
+RESETS = [
+	("cf9", "out,1,0xcf9,6", "port 0xcf9"),
+	("cf9-wide", "out,2,0xcf8,0x0600", "port 0xcf9"),
+	("92", "out,2,0x91,0x0100", "port 0x92"),
+	("kbc", "out,1,0x64,0xfe", "the keyboard controller"),
+	("kbc-line", "out,1,0x64,0xd1+out,1,0x60,0", "the keyboard controller"),
+]
+SMI = dict(scenario="smi", judges=["smi"], args="n=20", timeout=200,
+	   expect=[r"T: pass smi-count", r"T: pass smi-modes",
+		   r"T: pass smi-load", r"T: pass smi-ping"])
+
+TESTS = [
+	dict(name="bar-attack", scenario="bar-attack", judges=["bars"], vary="kernel",
+	     timeout=200,
+	     expect=[r"BAR 0 .* not mapped: meets ours", r"T: pass bar-ours-on",
+		     r"T: pass bar-iommu-on", r"T: pass bar-lapic-on",
+		     r"T: pass bar-ioapic-on", r"T: pass bar-ecam-on",
+		     r"T: pass nvme-read", r"T: pass bar-attack"]),
+	dict(name="port-attack", scenario="port-attack", judges=["machine"],
+	     vary="kernel", timeout=200,
+	     expect=[r"d0: SMI command 0x[0-9a-f]+ dropped",
+		     r"d0: sleep state refused", r"T: pass nmi",
+		     r"T: pass nvme-after", r"T: pass port-attack"]),
+	dict(name="msr-attack", scenario="msr-attack", judges=["machine"],
+	     vary="kernel", timeout=200,
+	     expect=[r"T: pass svm-instructions", r"T: pass nvme-after",
+		     r"T: pass msr-attack"]),
+	# The firmware's SMIs while the domain runs.
+	dict(SMI, name="smi"),
+	dict(SMI, name="smi-other-cpu", options=OPTIONS + " dom0_cpu=1"),
+	# Resets by port are carried out by us, so that they are said.
+	*[dict(name="reset-" + name, scenario="reset", end="reset",
+	       args="how=" + how,
+	       expect=[(BANNER, 2), r"T: pass reset",
+		       r"d0: resets the machine by " + by])
+	  for name, how, by in RESETS],
+]
