@@ -6,6 +6,7 @@ Boot tests of PCI devices, as data; the fields are those of list.py.
 TESTS = [
 	# SR-IOV: two virtual functions of igb carry data, 20 times on and off.
 	dict(name="igb-vf", scenario="igb-vf", port=True, serve=True,
+	     zoo="nothing",
 	     judges=["vf"], bare=True, timeout=600,
 	     expect=[r"T: pass vf-enable", r"T: pass vf-link eth1",
 		     r"T: pass vf-link eth2", r"T: pass pf-still",
@@ -27,6 +28,13 @@ TESTS = [
 	     bare=True, timeout=400,
 	     expect=[r"T: pass msix-interrupts raised 100000 handled 100000 "
 		     r"unexpected 0", r"T: pass igb-after"]),
+	# A device for every driver, unbound and bound again; what it shows in
+	# configuration space is what it shows on the bare machine.
+	dict(name="zoo", scenario="zoo", port=True, zoo="all_kinds",
+	     judges=["zoo"], bare=True, timeout=900,
+	     expect=[r"T: pass zoo-" + kind for kind in (
+		     "e1000e", "vmxnet3", "virtio-net", "virtio-blk", "ahci",
+		     "xhci", "megasas", "hda", "ports")]),
 	# Hot-plug and removal, ten times, with work in between.
 	dict(name="hotplug", scenario="hotplug", port=True, zoo="hotplug",
 	     judges=["hotplug"], timeout=1200,
