@@ -35,6 +35,12 @@ TESTS = [
 	     expect=[r"T: pass zoo-" + kind for kind in (
 		     "e1000e", "vmxnet3", "virtio-net", "virtio-blk", "ahci",
 		     "xhci", "megasas", "hda", "ports")]),
+	# Resets of a disk in use, and a NIC that sleeps.
+	dict(name="resets", scenario="resets", port=True, zoo="far_nvme",
+	     bare=True, timeout=600,
+	     expect=[r"T: pass reset-flr", r"T: pass reset-bus",
+		     r"T: pass reset-again", r"T: pass d3-and-back",
+		     r"T: pass d3-again"]),
 	# Hot-plug and removal, ten times, with work in between.
 	dict(name="hotplug", scenario="hotplug", port=True, zoo="hotplug",
 	     judges=["hotplug"], timeout=1200,

@@ -102,3 +102,15 @@ def all_kinds(folder):
 		"-audiodev", "none,id=audio0",
 		"-device", "intel-hda", "-device", "hda-duplex,audiodev=audio0",
 	]
+
+
+def far_nvme(folder):
+	"""An NVMe disk behind a root port, on bus 2."""
+	path = folder + "/shared"
+	machine.make_disk(path)
+	return [
+		"-drive", "if=none,id=far,format=raw,snapshot=on,file=" +
+		machine.quote(path),
+		"-device", "pcie-root-port,id=port1,chassis=2,slot=2",
+		"-device", "nvme,serial=far,drive=far,bus=port1",
+	]
