@@ -117,6 +117,7 @@ static void follow(struct nested *n, const struct memmap *m, const struct memmap
 		start = gpa(ALIGN_DOWN(start.v, GIB));
 		end = gpa(ALIGN_UP(end.v, GIB));
 	}
+	nested_flushed(n);
 }
 
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)

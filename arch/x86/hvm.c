@@ -95,20 +95,35 @@ unsigned hvm_shootdown(struct domain *d)
 }
 
 
+/* One change; when the reserve is used up, once more with what it has freed until now. */
+static int sync_change(struct domain *d, const struct memmap_change *c)
+{
+	struct nested *n = &d->arch->npt;
+	int rc = nested_sync(n, &d->memmap, c->start, c->end);
+
+	if (rc && n->freed_count) {
+		(void)hvm_shootdown(d);
+		nested_flushed(n);
+		rc = nested_sync(n, &d->memmap, c->start, c->end);
+	}
+	return rc;
+}
+
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
 {
 	if (!d->arch || !d->arch->npt.root) {
 		return; /* not built yet: derived as a whole later */
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (nested_sync(&d->arch->npt, &d->memmap, changes[i].start, changes[i].end)) {
+		if (sync_change(d, &changes[i])) {
 			log_error("d%u: nested tables behind the memory map at 0x%llx: mapped at "
 				  "the next access",
 				  d->id, (unsigned long long)changes[i].start.v);
 		}
 	}
-	d->refill = true;
+	__atomic_store_n(&d->refill, true, __ATOMIC_RELAXED);
 	(void)hvm_shootdown(d);
+	nested_flushed(&d->arch->npt);
 	iommu_memmap_changed(d, changes, count);
 }
 

@@ -105,7 +105,7 @@ static void build_memory(struct domain *d, const struct boot_info *info,
 				hpa(info->area_start + info->area_size), options.dom0_mem, &frames),
 	     "its memory map");
 	open_tables(d, acpi);
-	iommu_reserve_regions(d);
+	iommu_reserve_regions(d, acpi);
 }
 
 /* ---- platform ---- */

@@ -14,6 +14,7 @@
 #include "iommu_x86.h"
 
 static const struct acpi_dmar *units; /* NULL: no IOMMU is used */
+static const struct acpi_madt *madt;
 
 static void unprotected(const char *why)
 {
@@ -33,6 +34,7 @@ void iommu_probe(const struct acpi_host *acpi)
 		unprotected("off by option");
 	} else if (acpi->has_dmar && vtd_probe(acpi) == 0) {
 		units = &acpi->dmar;
+		madt = &acpi->madt;
 	} else if (acpi->has_dmar) {
 		unprotected("the VT-d units cannot be used");
 	} else if (acpi->has_ivrs) {
@@ -47,6 +49,30 @@ bool iommu_allows_x2apic(void)
 	return !units || vtd_wide();
 }
 
+/*
+ * Without its id in a scope, entries for an IO-APIC's pins have to accept any
+ * requester: a device that may name an entry's number can raise its interrupt.
+ */
+static void check_ioapics(void)
+{
+	for (unsigned i = 0; i < madt->ioapic_count; i++) {
+		const struct acpi_ioapic *io = &madt->ioapic[i];
+
+		if (remap_ioapic_requester(i).v != SBDF_NONE.v) {
+			continue;
+		}
+		if (options.iommu == OPTION_IOMMU_REQUIRED) {
+			refuse("the DMAR does not say which id IO-APIC %u at 0x%llx sends with, and "
+			       "iommu=required asks for full protection: update the firmware, or "
+			       "use iommu=auto",
+			       io->id, (unsigned long long)io->address.v);
+		}
+		log_notice("iommu: the DMAR does not say which id IO-APIC %u at 0x%llx sends with: "
+			   "any device can raise its interrupts",
+			   io->id, (unsigned long long)io->address.v);
+	}
+}
+
 void iommu_start_remapping(void)
 {
 	int rc = units ? vtd_start() : 0;
@@ -57,6 +83,7 @@ void iommu_start_remapping(void)
 	if (units) {
 		log_info("iommu: interrupts are remapped, %s format",
 			 iommu_remaps_wide() ? "x2APIC" : "xAPIC");
+		check_ioapics();
 	}
 }
 

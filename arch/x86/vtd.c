@@ -225,6 +225,7 @@ int vtd_probe(const struct acpi_host *acpi)
 
 	vtd.dmar = d;
 	vtd.madt = &acpi->madt;
+	ops.tags = UINT32_MAX;
 	if (d->unit_count == 0 || d->unit_count > VTD_UNITS_MAX) {
 		log_notice("iommu: %u VT-d units: not usable", d->unit_count);
 		return -ENODEV;
@@ -236,6 +237,7 @@ int vtd_probe(const struct acpi_host *acpi)
 			return rc;
 		}
 		vtd.count = i + 1;
+		ops.tags = MIN(ops.tags, CAP_DOMAINS(vtd.unit[i].cap));
 	}
 	choose_format(&format);
 	ops.write_back = vtd.coherent ? NULL : vtd_publish;

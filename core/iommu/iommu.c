@@ -45,13 +45,24 @@ static struct iommu_table *table_find(const struct domain *d, uint64_t regions)
 	return NULL;
 }
 
-static struct iommu_table *quarantine(void)
+/* A table for the regions of each id that the device sends under. */
+static void build_device_tables(struct domain *d, sbdf_t device)
 {
-	return &iommu.table[0];
+	sbdf_t alias[REQUESTER_ALIASES_MAX];
+	unsigned count = requester_aliases(device, alias);
+
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t regions = rmrr_regions_of(alias[i]);
+
+		if (!table_find(d, regions) && !table_create(d, regions)) {
+			log_notice("iommu: no table left for the reserved regions 0x%lx of " SBDF_FMT,
+				   regions, SBDF_ARGS(alias[i]));
+		}
+	}
 }
 
-/* Tables for every combination of regions that some device has. */
-static int build_region_tables(struct domain *d)
+/* Tables for every combination of regions that some device has, or some that share an id. */
+static void build_region_tables(struct domain *d)
 {
 	const struct acpi_dmar *dmar = iommu.dmar;
 
@@ -60,18 +71,12 @@ static int build_region_tables(struct domain *d)
 
 		for (unsigned n = 0; n < r->scopes.count && iommu.regions >> i & 1; n++) {
 			sbdf_t s;
-			uint64_t regions;
 
-			if (!scope_resolve(&dmar->scope[r->scopes.first + n], r->segment, &s)) {
-				continue;
-			}
-			regions = rmrr_regions_of(s);
-			if (table_find(d, regions) == NULL && table_create(d, regions) == NULL) {
-				return -ENOMEM;
+			if (scope_resolve(&dmar->scope[r->scopes.first + n], r->segment, &s)) {
+				build_device_tables(d, s);
 			}
 		}
 	}
-	return 0;
 }
 
 int iommu_domain_build(struct domain *d)
@@ -82,7 +87,8 @@ int iommu_domain_build(struct domain *d)
 	if (!table_create(NULL, 0) || !table_create(d, 0)) {
 		return -ENOMEM;
 	}
-	return build_region_tables(d);
+	build_region_tables(d);
+	return 0;
 }
 
 void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
@@ -97,46 +103,40 @@ void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes,
 				t->behind = true;
 				d->refill = true;
 			}
-			/*
-			 * Also when only something was added: a superpage that forms
-			 * again frees a table that the unit may still have cached.
-			 */
-			if (iommu.translating) {
-				iommu.ops->flush(t, c->start, c->end, true);
-			}
+			table_flush(t, c->start, c->end);
 		}
 	}
 }
 
 /* ---- devices ---- */
 
-bool iommu_quarantined(sbdf_t requester)
-{
-	for (unsigned i = 0; i < iommu.quarantined_count; i++) {
-		if (iommu.quarantined[i].v == requester.v) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Who is looked for in the scopes: a virtual function is in its physical one's (VT-d 4.1 8.3.1). */
-static sbdf_t scope_device(const struct domain *d, sbdf_t device)
+static sbdf_t scope_device(sbdf_t device)
 {
+	const struct domain *d = iommu.table[1].domain;
+
 	return d && d->pci ? pci_physical_of(d->pci, device) : device;
 }
 
-/* The lock is held. */
-static void attach(struct domain *d, sbdf_t device, sbdf_t requester)
+void iommu_attach_empty(sbdf_t device, sbdf_t requester, bool silent)
+{
+	(void)iommu.ops->attach(scope_device(device), requester, &iommu.table[0], silent);
+}
+
+void iommu_attach(struct domain *d, sbdf_t device, sbdf_t requester)
 {
 	bool storm = iommu_quarantined(requester);
-	struct iommu_table *t = storm ? quarantine() : table_find(d, rmrr_regions_of(requester));
+	uint64_t regions = rmrr_regions_of(requester);
+	struct iommu_table *t = storm ? &iommu.table[0] : table_find(d, regions);
 	int rc;
 
 	if (!t) {
+		log_guest("iommu: " SBDF_FMT " does without its reserved regions 0x%lx: no table has "
+			  "them",
+			  SBDF_ARGS(requester), regions);
 		t = table_find(d, 0);
 	}
-	rc = iommu.ops->attach(scope_device(d, device), requester, t, storm);
+	rc = iommu.ops->attach(scope_device(device), requester, t, storm);
 	if (rc) {
 		log_guest("iommu: " SBDF_FMT " cannot be attached (error %d): its DMA is %s",
 			  SBDF_ARGS(requester), rc, rc == -ENODEV ? "not translated" : "blocked");
@@ -155,7 +155,13 @@ void iommu_device_add(struct domain *d, sbdf_t device)
 	count = requester_aliases(device, alias);
 	lock_acquire(&iommu.lock);
 	for (unsigned i = 0; i < count; i++) {
-		attach(d, device, alias[i]);
+		if (alias[i].v != device.v) {
+			iommu_alias_note(alias[i], device);
+		}
+	}
+	iommu_forgive(d, device);
+	for (unsigned i = 0; i < count; i++) {
+		iommu_attach(d, device, alias[i]);
 	}
 	lock_release(&iommu.lock);
 }
@@ -166,8 +172,7 @@ void iommu_device_hold(sbdf_t device)
 		return;
 	}
 	lock_acquire(&iommu.lock);
-	(void)iommu.ops->attach(scope_device(iommu.table[1].domain, device), device, quarantine(),
-				iommu_quarantined(device));
+	iommu_attach_empty(device, device, iommu_quarantined(device));
 	lock_release(&iommu.lock);
 }
 
@@ -177,25 +182,8 @@ void iommu_device_back(struct domain *d, sbdf_t device)
 		return;
 	}
 	lock_acquire(&iommu.lock);
-	for (unsigned i = 0; i < iommu.quarantined_count; i++) {
-		if (iommu.quarantined[i].v == device.v) {
-			iommu.quarantined[i] = iommu.quarantined[--iommu.quarantined_count];
-			log_guest("iommu: " SBDF_FMT " was reset: out of quarantine",
-				  SBDF_ARGS(device));
-		}
-	}
-	attach(d, device, device);
-	lock_release(&iommu.lock);
-}
-
-void iommu_quarantine(sbdf_t requester)
-{
-	lock_acquire(&iommu.lock);
-	if (!iommu_quarantined(requester) && iommu.quarantined_count < IOMMU_QUARANTINE_MAX) {
-		iommu.quarantined[iommu.quarantined_count++] = requester;
-	}
-	(void)iommu.ops->attach(scope_device(iommu.table[1].domain, requester), requester,
-				quarantine(), true);
+	iommu_forgive(d, device);
+	iommu_attach(d, device, device);
 	lock_release(&iommu.lock);
 }
 

@@ -6,13 +6,13 @@
 #include <taproot/iommu.h>
 #include <taproot/lock.h>
 
-#define IOMMU_TABLES_MAX 14 /* hardware has 16 tags at least (VT-d 4.1 11.4.2) and 0 is not used   \
-			     */
+#define IOMMU_TABLES_MAX     32 /* as far as the hardware has tags: 16 at least (VT-d 4.1 11.4.2) */
 #define IOMMU_QUARANTINE_MAX 64
+#define IOMMU_ALIASES_MAX    128
 
 /*
  * One IOMMU interface a machine. `table` is filled at boot; `lock` guards the
- * quarantine and the order of attachments.
+ * quarantine, the aliases and the order of attachments.
  */
 struct iommu {
 	const struct iommu_ops *ops; /* NULL: there is no IOMMU, or it is not used */
@@ -27,6 +27,11 @@ struct iommu {
 	/* Requesters that stormed. */
 	sbdf_t quarantined[IOMMU_QUARANTINE_MAX];
 	unsigned quarantined_count;
+	/* Devices that send under another's id, behind whichever unit; the newest ones. */
+	struct iommu_alias {
+		sbdf_t requester, device;
+	} alias[IOMMU_ALIASES_MAX];
+	unsigned alias_count, alias_next;
 };
 
 extern struct iommu iommu;
@@ -35,9 +40,20 @@ extern struct iommu iommu;
 struct iommu_table *table_create(struct domain *d, uint64_t regions);
 /* -ENOMEM: the reserve did not suffice. */
 int table_sync(struct iommu_table *t, gpa_t start, gpa_t end) MUST_CHECK;
+/* The hardware forgets what it cached of [start, end), and the tables that the change freed. */
+void table_flush(struct iommu_table *t, gpa_t start, gpa_t end);
 
-/* iommu.c: attach `requester` to the empty table and report nothing of it any more. */
+/* iommu.c; the lock is held. Attach `requester` as it sends for `device`. */
+void iommu_attach(struct domain *d, sbdf_t device, sbdf_t requester);
+/* The same, to the empty table; `silent`: its faults are not reported. */
+void iommu_attach_empty(sbdf_t device, sbdf_t requester, bool silent);
+
+/* quarantine.c: attach `requester` to the empty table and report nothing of it any more. */
 void iommu_quarantine(sbdf_t requester);
+/* The lock is held. `device` sends under the id `requester` too. */
+void iommu_alias_note(sbdf_t requester, sbdf_t device);
+/* The lock is held. The device is reset, or new: it and its aliases leave the quarantine. */
+void iommu_forgive(struct domain *d, sbdf_t device);
 
 /* remap.c: entries in use; buses may have other numbers now. */
 unsigned remap_used(void);

@@ -8,8 +8,10 @@
  * the hypervisor or the interrupt addresses, or that is larger than any real
  * one is refused with a line, and its devices do without.
  */
+#include <taproot/acpi.h>
 #include <taproot/domain.h>
 #include <taproot/log.h>
+#include <taproot/pci_spec.h>
 
 #include "iommu_internal.h"
 
@@ -18,6 +20,7 @@
 /* Writes there are interrupts, never memory (SDM 3A 11.11.1). */
 #define MSI_FIRST 0xfee00000ull
 #define MSI_END   0xfef00000ull
+#define HPET_SIZE 1024u /* IA-PC HPET 1.0a 2.3.1 */
 
 const char *rmrr_fault(const struct dmar_rmrr *r, const struct memmap *m, unsigned address_width)
 {
@@ -52,6 +55,35 @@ const char *rmrr_fault(const struct dmar_rmrr *r, const struct memmap *m, unsign
 	return NULL;
 }
 
+static bool meets(const struct dmar_rmrr *r, uint64_t start, uint64_t size)
+{
+	return r->base < start + size && r->limit >= start;
+}
+
+const char *rmrr_meets(const struct dmar_rmrr *r, const struct acpi_host *acpi)
+{
+	for (unsigned i = 0; i < acpi->dmar.unit_count; i++) {
+		if (meets(r, acpi->dmar.unit[i].base.v, acpi->dmar.unit[i].size)) {
+			return "an IOMMU's registers";
+		}
+	}
+	for (unsigned i = 0; i < acpi->madt.ioapic_count; i++) {
+		if (meets(r, acpi->madt.ioapic[i].address.v, PAGE_SIZE)) {
+			return "an IO-APIC";
+		}
+	}
+	for (unsigned i = 0; i < acpi->mcfg.count; i++) {
+		const struct acpi_ecam *e = &acpi->mcfg.ecam[i];
+		uint64_t buses = e->bus_last - e->bus_first + 1u;
+
+		if (meets(r, e->bus0.v + ((uint64_t)e->bus_first << PCI_ECAM_BUS_SHIFT),
+			  buses << PCI_ECAM_BUS_SHIFT)) {
+			return "a window of config space";
+		}
+	}
+	return acpi->has_hpet && meets(r, acpi->hpet.base.v, HPET_SIZE) ? "the HPET" : NULL;
+}
+
 /* RAM and holes of a region become reserved, in the first MiB mapped as all of that is. */
 static void reserve(struct memmap *m, const struct dmar_rmrr *r, unsigned number)
 {
@@ -82,7 +114,7 @@ static void reserve(struct memmap *m, const struct dmar_rmrr *r, unsigned number
 	}
 }
 
-void iommu_reserve_regions(struct domain *d)
+void iommu_reserve_regions(struct domain *d, const struct acpi_host *acpi)
 {
 	const struct acpi_dmar *dmar = iommu.dmar;
 
@@ -91,9 +123,12 @@ void iommu_reserve_regions(struct domain *d)
 		const struct dmar_rmrr *r = &dmar->rmrr[i];
 		const char *fault = rmrr_fault(r, &d->memmap, dmar->address_width);
 
-		if (fault) {
-			log_notice("iommu: reserved region %u [0x%lx, 0x%lx] %s: refused", i,
-				   r->base, r->limit, fault);
+		const char *over = fault ? NULL : rmrr_meets(r, acpi);
+
+		if (fault || over) {
+			log_notice("iommu: reserved region %u [0x%lx, 0x%lx] %s%s: refused", i,
+				   r->base, r->limit, fault ? fault : "lies over ",
+				   over ? over : "");
 			continue;
 		}
 		reserve(&d->memmap, r, i);

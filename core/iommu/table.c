@@ -105,6 +105,22 @@ int table_sync(struct iommu_table *t, gpa_t start, gpa_t end)
 	return rc;
 }
 
+/*
+ * Also when something was only added: a superpage that forms again frees tables.
+ * Where any was freed, the unit forgets all of the tag, because what it cached
+ * of the way there is not of the changed range alone; then the tables can be
+ * used again.
+ */
+void table_flush(struct iommu_table *t, gpa_t start, gpa_t end)
+{
+	if (iommu.translating && t->tree.freed_count) {
+		iommu.ops->flush(t, gpa(0), gpa(t->domain->memmap.limit), true);
+	} else if (iommu.translating) {
+		iommu.ops->flush(t, start, end, true);
+	}
+	nested_flushed(&t->tree);
+}
+
 static int map_regions(struct iommu_table *t)
 {
 	uint64_t reach = entry_size(t->tree.format.levels - 1u) * 512;
@@ -148,7 +164,8 @@ struct iommu_table *table_create(struct domain *d, uint64_t regions)
 {
 	struct iommu_table *t = &iommu.table[iommu.table_count];
 
-	if (iommu.table_count == IOMMU_TABLES_MAX || nested_init(&t->tree, &iommu.format)) {
+	if (iommu.table_count == IOMMU_TABLES_MAX || iommu.table_count + 1u >= iommu.ops->tags ||
+	    nested_init(&t->tree, &iommu.format)) {
 		return NULL;
 	}
 	t->domain = d;
@@ -156,6 +173,7 @@ struct iommu_table *table_create(struct domain *d, uint64_t regions)
 	t->id = (uint16_t)(iommu.table_count + 1);
 	write_back(&t->tree, 0, 1);
 	if (d && table_build(t)) {
+		nested_destroy(&t->tree);
 		return NULL;
 	}
 	iommu.table_count++;
@@ -175,7 +193,7 @@ static int table_refill(struct iommu_table *t)
 			t->behind = true;
 			rc = nested_refill(&t->tree, BUILD_PAGES);
 		}
-		iommu.ops->flush(t, gpa(0), gpa(t->domain->memmap.limit), true);
+		table_flush(t, gpa(0), gpa(t->domain->memmap.limit));
 	}
 	return rc;
 }

@@ -57,26 +57,38 @@ static void entry_write(uint64_t *entry, uint64_t value)
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
-/* ---- the reserve: free pages linked through their first word, otherwise zero ---- */
+/*
+ * ---- the reserve and the freed tables: free pages linked through their first
+ * word, otherwise zero. The word is page aligned, so it is no present entry for
+ * who still follows a freed table. ----
+ */
 
-static void reserve_put(struct nested *n, void *page)
+static void list_put(void **list, uint32_t *count, void *page)
 {
-	*(void **)page = n->reserve;
-	n->reserve = page;
-	n->reserve_count++;
+	*(void **)page = *list;
+	*list = page;
+	(*count)++;
+}
+
+static void *list_take(void **list, uint32_t *count)
+{
+	void *page = *list;
+
+	if (page) {
+		*list = *(void **)page;
+		*(void **)page = NULL;
+		(*count)--;
+	}
+	return page;
 }
 
 static uint64_t *table_take(struct nested *n)
 {
-	void *page = n->reserve;
+	void *page = list_take(&n->reserve, &n->reserve_count);
 
-	if (!page) {
-		return NULL;
+	if (page) {
+		n->table_pages++;
 	}
-	n->reserve = *(void **)page;
-	*(void **)page = NULL;
-	n->reserve_count--;
-	n->table_pages++;
 	return page;
 }
 
@@ -84,7 +96,16 @@ static uint64_t *table_take(struct nested *n)
 static void table_give(struct nested *n, uint64_t *table)
 {
 	n->table_pages--;
-	reserve_put(n, table);
+	list_put(&n->freed, &n->freed_count, table);
+}
+
+void nested_flushed(struct nested *n)
+{
+	void *page;
+
+	while ((page = list_take(&n->freed, &n->freed_count)) != NULL) {
+		list_put(&n->reserve, &n->reserve_count, page);
+	}
 }
 
 int nested_refill(struct nested *n, uint32_t pages)
@@ -95,19 +116,16 @@ int nested_refill(struct nested *n, uint32_t pages)
 		if (!page) {
 			return -ENOMEM;
 		}
-		reserve_put(n, page);
+		list_put(&n->reserve, &n->reserve_count, page);
 	}
 	return 0;
 }
 
 void nested_trim(struct nested *n, uint32_t pages)
 {
+	nested_flushed(n);
 	while (n->reserve_count > pages) {
-		void *page = n->reserve;
-
-		n->reserve = *(void **)page;
-		n->reserve_count--;
-		page_free(page);
+		page_free(list_take(&n->reserve, &n->reserve_count));
 	}
 }
 

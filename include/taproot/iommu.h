@@ -20,6 +20,7 @@
 #include <taproot/memmap.h>
 #include <taproot/nested.h>
 
+struct acpi_host;
 struct domain;
 struct irq_source;
 
@@ -53,6 +54,8 @@ struct iommu_fault {
 
 struct iommu_ops {
 	const char *name;
+	/* Tags that every unit has, 0 included: no more tables than that. */
+	unsigned tags;
 	/*
 	 * `requester`, the id that `device` or a bridge above it puts on the
 	 * bus, sees `t` from now on; cached translations are gone on return.
@@ -89,8 +92,9 @@ void iommu_register(const struct iommu_ops *ops, const struct nested_format *for
 		    const struct acpi_dmar *dmar);
 /* Interrupts go through `count` remapping entries from now on. `wide`: 32-bit APIC ids. -ENOMEM. */
 int iommu_remap_start(unsigned count, bool wide) MUST_CHECK;
-/* Set the reserved regions aside in the memmap of `d`, before its E820 is made. */
-void iommu_reserve_regions(struct domain *d);
+/* Set the reserved regions aside in the memmap of `d`, before its E820 is made and registers are
+ * claimed in it: `acpi` says where those are. */
+void iommu_reserve_regions(struct domain *d, const struct acpi_host *acpi);
 /* The tables of `d`, from its memmap. -ENOMEM. */
 int iommu_domain_build(struct domain *d) MUST_CHECK;
 /* All devices of the machine are attached: translate. Those without a reserved region lose bus
@@ -182,7 +186,9 @@ unsigned requester_aliases(sbdf_t device, sbdf_t out[REQUESTER_ALIASES_MAX]);
 
 /* ---- reserved regions ---- */
 
-/* NULL: the region can be honoured; otherwise why not. */
+/* NULL: the region can be honoured, as far as the memmap knows; otherwise why not. */
 const char *rmrr_fault(const struct dmar_rmrr *r, const struct memmap *m, unsigned address_width);
+/* The registers of the hypervisor's that the region lies over; NULL: none. */
+const char *rmrr_meets(const struct dmar_rmrr *r, const struct acpi_host *acpi);
 
 #endif

@@ -36,15 +36,26 @@ struct nested {
 	/* Pages set aside, so that a change on a trap path needs no allocation. */
 	void *reserve;
 	uint32_t reserve_count;
+	/*
+	 * Tables that were freed, but that a processor or device may still follow from
+	 * what it has cached: not used again before nested_flushed(). Empty ones.
+	 */
+	void *freed;
+	uint32_t freed_count;
 };
 
 /* A new empty tree. -ENOMEM. */
 int nested_init(struct nested *n, const struct nested_format *format) MUST_CHECK;
 /* Free all tables. */
 void nested_destroy(struct nested *n);
+/*
+ * All translations cached from the tree have been forgotten since its last
+ * change: what that freed goes to the reserve.
+ */
+void nested_flushed(struct nested *n);
 /* Keep at least `pages` pages in reserve; not for trap paths. -ENOMEM. */
 int nested_refill(struct nested *n, uint32_t pages) MUST_CHECK;
-/* Give back what the reserve holds beyond `pages` pages: after the tables were first built. */
+/* Give back what the reserve holds beyond `pages` pages: after the tables were first built, unused as yet. */
 void nested_trim(struct nested *n, uint32_t pages);
 
 /*

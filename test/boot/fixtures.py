@@ -40,9 +40,9 @@ def image_moved():
 	return path
 
 
-def dmar(*regions):
-	path = folder() / ("dmar-%08x.aml" % (hash(regions) & 0xffffffff))
-	path.write_bytes(make_dmar.table(regions))
+def dmar(*regions, ioapic=True):
+	path = folder() / ("dmar-%08x.aml" % (hash((regions, ioapic)) & 0xffffffff))
+	path.write_bytes(make_dmar.table(regions, ioapic=ioapic))
 	return [("/boot/dmar.aml", path)]
 
 
@@ -63,6 +63,18 @@ def dmar_edu():
 
 def dmar_other():
 	return dmar((0x60000000, 0x6000ffff, 0, 1, 0))
+
+
+def dmar_registers():
+	"""Regions over the IO-APIC, the HPET, the unit itself and config space."""
+	return dmar((0xfec00000, 0xfec00fff, 0, 1, 0),
+		    (0xfecff000, 0xfed00fff, 0, 1, 0),
+		    (0xfed90000, 0xfed90fff, 0, 1, 0),
+		    (0xb0000000, 0xb0000fff, 0, 1, 0))
+
+
+def dmar_no_ioapic():
+	return dmar(ioapic=False)
 
 
 def acpi_table():

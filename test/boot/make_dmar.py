@@ -29,9 +29,10 @@ def scope(kind, number, bus, device, function):
 			   function)
 
 
-def drhd():
+def drhd(ioapic):
 	body = struct.pack("<BBHQ", 1, 0, 0, UNIT)
-	body += scope(SCOPE_IOAPIC, 0, IOAPIC_BUS, 0, 0)
+	if ioapic:
+		body += scope(SCOPE_IOAPIC, 0, IOAPIC_BUS, 0, 0)
 	return struct.pack("<HH", 0, 4 + len(body)) + body
 
 
@@ -41,9 +42,9 @@ def rmrr(start, end, bus, device, function):
 	return struct.pack("<HH", 1, 4 + len(body)) + body
 
 
-def table(regions, width=48):
+def table(regions, width=48, ioapic=True):
 	body = struct.pack("<BB10s", width - 1, FLAG_INTR_REMAP, bytes(10))
-	body += drhd() + b"".join(rmrr(*r) for r in regions)
+	body += drhd(ioapic) + b"".join(rmrr(*r) for r in regions)
 	out = bytearray(struct.pack("<4sIBB6s8sI4sI", b"DMAR", 36 + len(body),
 				    1, 0, b"TAPTST", b"RESERVED", 1, b"TAPT",
 				    1) + body)

@@ -29,7 +29,9 @@
 
 /* ---- a driver that remembers ---- */
 
-static const struct iommu_table *attached[65536];
+/* Two units: the second one has the buses from UNIT2_BUS on. */
+#define UNIT2_BUS 3
+static const struct iommu_table *attached[65536], *attached_by[2][65536];
 static bool silent[65536];
 static struct remap_entry entry[ENTRIES];
 static bool entry_valid[ENTRIES];
@@ -38,8 +40,8 @@ static gpa_t flush_start, flush_end;
 
 static int fake_attach(sbdf_t device, sbdf_t requester, const struct iommu_table *t, bool quiet)
 {
-	(void)device;
 	attached[requester.v & 0xffff] = t;
+	attached_by[sbdf_bus(device) >= UNIT2_BUS][requester.v & 0xffff] = t;
 	silent[requester.v & 0xffff] = quiet;
 	return 0;
 }
@@ -101,8 +103,9 @@ static void fake_log(void)
 {
 }
 
-static const struct iommu_ops fake_ops = {
+static struct iommu_ops fake_ops = {
 	.name = "fake",
+	.tags = 16,
 	.attach = fake_attach,
 	.flush = fake_flush,
 	.write_back = fake_write_back,
@@ -119,6 +122,7 @@ static const struct iommu_ops fake_ops = {
  * ---- */
 
 static struct acpi_dmar dmar;
+static struct acpi_host acpi;
 static struct host_pci *nic, *usb;
 
 static void add_bridge(sbdf_t s, unsigned secondary, unsigned subordinate, unsigned express)
@@ -153,6 +157,7 @@ static int machine(void **state)
 {
 	fixture_machine(state);
 	memset(attached, 0, sizeof(attached));
+	memset(attached_by, 0, sizeof(attached_by));
 	memset(entry_valid, 0, sizeof(entry_valid));
 	make_table();
 	add_bridge(sbdf_make(0, 0, 1, 0), 1, 1, 4); /* root port */
@@ -165,11 +170,42 @@ static int machine(void **state)
 	host_pci_set(usb, 4, 2, PCI_CMD_MASTER);
 	iommu_register(&fake_ops, &nested_vtd, &dmar);
 	assert_int_equal(iommu_remap_start(ENTRIES, true), 0);
-	iommu_reserve_regions(dom0);
+	iommu_reserve_regions(dom0, &acpi);
 	assert_int_equal(iommu_domain_build(dom0), 0);
 	fixture_start();
 	assert_int_equal(iommu_start(dom0), 0);
 	flushes = entry_writes = 0;
+	return 0;
+}
+
+/* Devices 5 to 8 behind the bridges with a region each: their common id needs all of them. */
+static int machine_of_sets(void **state)
+{
+	static struct maker m;
+	struct acpi_refusal why;
+
+	fixture_machine(state);
+	memset(attached, 0, sizeof(attached));
+	memset(attached_by, 0, sizeof(attached_by));
+	make_dmar(&m, 40, 1);
+	make_drhd(&m, true, 0, 0xfed90000);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t base = REGION + i * MIB;
+		size_t at = make_rmrr(&m, 0, base, base + PAGE_SIZE - 1);
+
+		make_scope1(&m, at, DMAR_SCOPE_ENDPOINT, 0, 3, (uint8_t)(5 + i), 0);
+	}
+	make_end(&m);
+	assert_int_equal(acpi_parse_dmar(m.b, m.len, &dmar, &why), 0);
+	add_bridge(sbdf_make(0, 0, 2, 0), 2, 3, 7);
+	add_bridge(sbdf_make(0, 2, 4, 0), 3, 3, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		(void)host_pci_add(sbdf_make(0, 3, 5 + i, 0), 0x10ec, 0x8139, 0x0200, false);
+	}
+	nic = fixture_nic(NIC);
+	iommu_register(&fake_ops, &nested_vtd, &dmar);
+	assert_int_equal(iommu_remap_start(ENTRIES, true), 0);
+	iommu_reserve_regions(dom0, &acpi);
 	return 0;
 }
 
@@ -229,6 +265,69 @@ static void test_regions(void **state)
 	assert_true(reserved);
 }
 
+static void test_region_sets(void **state)
+{
+	sbdf_t alias = sbdf_make(0, 2, 0, 0);
+
+	(void)state;
+	assert_int_equal(iommu_domain_build(dom0), 0);
+	fixture_start();
+	for (unsigned i = 0; i < 4; i++) {
+		sbdf_t s = sbdf_make(0, 3, 5 + i, 0);
+
+		for (unsigned n = 0; n < 4; n++) {
+			assert_int_equal(maps(table_of(s), REGION + n * MIB), i == n);
+		}
+		assert_true(maps(table_of(alias), REGION + i * MIB));
+	}
+}
+
+/* The hardware has tags for some of the sets only: the others do without, and that is said. */
+static void test_few_tags(void **state)
+{
+	sbdf_t first = sbdf_make(0, 3, 5, 0), last = sbdf_make(0, 3, 8, 0);
+
+	(void)state;
+	fake_ops.tags = 5;
+	assert_int_equal(iommu_domain_build(dom0), 0);
+	fixture_start();
+	fake_ops.tags = 16;
+	assert_true(maps(table_of(first), REGION));
+	assert_true(maps(table_of(last), 0x1000));
+	assert_false(maps(table_of(last), REGION + 3 * MIB));
+	assert_true(host_console_contains("no table left for the reserved regions"));
+	assert_true(host_console_contains("does without its reserved regions"));
+}
+
+static void test_region_over_registers(void **state)
+{
+	static struct acpi_host a;
+	struct dmar_rmrr r = {.base = 0xfec00000, .limit = 0xfec00fff};
+
+	(void)state;
+	assert_null(rmrr_meets(&r, &a));
+	a.madt.ioapic[0].address = hpa(0xfec00000);
+	a.madt.ioapic_count = 1;
+	a.dmar.unit[0].base = hpa(0xfed90000);
+	a.dmar.unit[0].size = 0x2000;
+	a.dmar.unit_count = 1;
+	a.has_hpet = true;
+	a.hpet.base = hpa(0xfed00000);
+	a.mcfg.count = 1;
+	a.mcfg.ecam[0] = (struct acpi_ecam){.bus0 = hpa(0xb0000000), .bus_first = 16, .bus_last = 31};
+	assert_string_equal(rmrr_meets(&r, &a), "an IO-APIC");
+	r = (struct dmar_rmrr){.base = 0xfed91000, .limit = 0xfed91fff};
+	assert_string_equal(rmrr_meets(&r, &a), "an IOMMU's registers");
+	r = (struct dmar_rmrr){.base = 0xfecff000, .limit = 0xfed00fff};
+	assert_string_equal(rmrr_meets(&r, &a), "the HPET");
+	r = (struct dmar_rmrr){.base = 0xb1fff000, .limit = 0xb1ffffff};
+	assert_string_equal(rmrr_meets(&r, &a), "a window of config space");
+	r = (struct dmar_rmrr){.base = 0xb2000000, .limit = 0xb2000fff};
+	assert_null(rmrr_meets(&r, &a));
+	r = (struct dmar_rmrr){.base = 0xb0000000, .limit = 0xb0ffffff};
+	assert_null(rmrr_meets(&r, &a));
+}
+
 /* What firmware does in a region is not interrupted by changes around it. */
 static void test_region_stays(void **state)
 {
@@ -258,6 +357,10 @@ static void test_follows_bars(void **state)
 	c = (struct memmap_change){gpa(NIC_BAR0), gpa(NIC_BAR0 + MIB), MEM_MMIO, MEM_HOLE};
 	iommu_memmap_changed(dom0, &c, 1);
 	assert_false(maps(t, NIC_BAR0));
+	/* A table became empty: nothing that led to it may be remembered. */
+	assert_int_equal(flush_start.v, 0);
+	assert_int_equal(flush_end.v, FIXTURE_LIMIT);
+	assert_int_equal(t->tree.freed_count, 0);
 }
 
 static void test_aliases(void **state)
@@ -353,6 +456,51 @@ static void test_storm(void **state)
 	assert_false(iommu_quarantined(NIC));
 	assert_ptr_equal(table_of(NIC)->domain, dom0);
 	assert_false(silent[NIC.v & 0xffff]);
+}
+
+/* An id that a bridge gives is cut off, and let go, at the unit of whoever sends under it. */
+static void test_alias_storm(void **state)
+{
+	sbdf_t alias = sbdf_make(0, 2, 0, 0);
+	unsigned id = alias.v & 0xffff;
+
+	(void)state;
+	assert_ptr_equal(attached_by[1][id]->domain, dom0);
+	fault(alias, IOMMU_STORM_FAULTS);
+	assert_true(iommu_quarantined(alias));
+	assert_null(attached_by[1][id]->domain);
+	assert_ptr_equal(table_of(NIC)->domain, dom0);
+	/* Not by a device that has nothing to do with it. */
+	iommu_device_back(dom0, NIC);
+	assert_true(iommu_quarantined(alias));
+	iommu_device_back(dom0, LEGACY);
+	assert_false(iommu_quarantined(alias));
+	assert_ptr_equal(attached_by[1][id]->domain, dom0);
+	/* Another device in its place starts anew as well. */
+	fault(alias, IOMMU_STORM_FAULTS);
+	fault(NIC, IOMMU_STORM_FAULTS);
+	assert_null(attached_by[1][id]->domain);
+	iommu_device_add(dom0, LEGACY);
+	assert_ptr_equal(attached_by[1][id]->domain, dom0);
+	assert_true(iommu_quarantined(NIC));
+	iommu_device_add(dom0, NIC);
+	assert_false(iommu_quarantined(NIC));
+	assert_ptr_equal(table_of(NIC)->domain, dom0);
+}
+
+/* More devices behind bridges than are remembered: nothing breaks. */
+static void test_many_aliases(void **state)
+{
+	sbdf_t alias = sbdf_make(0, 2, 0, 0);
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		iommu_device_add(dom0, sbdf_make(0, 3, i / 8 % 32, i % 8));
+	}
+	fault(alias, IOMMU_STORM_FAULTS);
+	assert_null(table_of(alias)->domain);
+	iommu_device_add(dom0, LEGACY);
+	assert_ptr_equal(table_of(alias)->domain, dom0);
 }
 
 /* Lines are limited: a storm is a handful of them, and says how many were left out. */
@@ -466,11 +614,16 @@ int main(void)
 		cmocka_unit_test_setup(test_tables, machine),
 		cmocka_unit_test_setup(test_regions, machine),
 		cmocka_unit_test_setup(test_region_stays, machine),
+		cmocka_unit_test_setup(test_region_sets, machine_of_sets),
+		cmocka_unit_test_setup(test_few_tags, machine_of_sets),
+		cmocka_unit_test(test_region_over_registers),
 		cmocka_unit_test_setup(test_follows_bars, machine),
 		cmocka_unit_test_setup(test_aliases, machine),
 		cmocka_unit_test_setup(test_scopes, machine),
 		cmocka_unit_test_setup(test_reset, machine),
 		cmocka_unit_test_setup(test_storm, machine),
+		cmocka_unit_test_setup(test_alias_storm, machine),
+		cmocka_unit_test_setup(test_many_aliases, machine),
 		cmocka_unit_test_setup(test_storm_lines, machine),
 		cmocka_unit_test_setup(test_interrupts, machine),
 		cmocka_unit_test_setup(test_no_entries, machine),

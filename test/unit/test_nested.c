@@ -22,7 +22,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	size_t used = page_total_count() - page_free_count();
-	uint32_t pages = n.table_pages + n.reserve_count;
+	uint32_t pages = n.table_pages + n.reserve_count + n.freed_count;
 
 	(void)state;
 	nested_destroy(&n);
@@ -120,7 +120,31 @@ static void split_and_free(void **state)
 	assert_int_equal(leaf_at(5 * MIB).size, GIB);
 	assert_int_equal(nested_unmap(&n, gpa(0), GIB), 0);
 	assert_int_equal(n.table_pages, empty);
+	/* Who has them cached may still follow them. */
+	assert_int_equal(n.freed_count, 3);
+	assert_int_equal(n.reserve_count, 29);
+	nested_flushed(&n);
+	assert_int_equal(n.freed_count, 0);
 	assert_int_equal(n.reserve_count, 32);
+}
+
+/* A table freed by a change is in no tree before the flush, and leads nowhere. */
+static void freed_tables_wait(void **state)
+{
+	uint64_t *freed;
+
+	(void)state;
+	map(0, 0x1000, NESTED_WB);
+	freed = arch_hpa_to_va(hpa(n.root[0] & n.format.address_mask));
+	assert_int_equal(nested_unmap(&n, gpa(0), 0x1000), 0);
+	for (unsigned i = 0; i < 512; i++) {
+		assert_false(freed[i] & n.format.present_mask);
+	}
+	map(0, 0x1000, NESTED_WB);
+	assert_ptr_not_equal(freed, arch_hpa_to_va(hpa(n.root[0] & n.format.address_mask)));
+	assert_int_equal(n.freed_count, 3);
+	assert_int_equal(nested_unmap(&n, gpa(0), 0x1000), 0);
+	nested_flushed(&n);
 }
 
 static void unmap_ranges(void **state)
@@ -350,7 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(largest_pages),     TEST(bits_of_leaves),        TEST(without_1g),
-		TEST(split_and_free),    TEST(unmap_ranges),          TEST(exhausted_reserve),
+		TEST(split_and_free),    TEST(freed_tables_wait), TEST(unmap_ranges),          TEST(exhausted_reserve),
 		TEST(derived_from_memmap), TEST(follows_claims),      TEST(superpages_form_again),
 		TEST(starved_sync_is_safe), TEST(two_domains),
 		TEST(memmap_wider_than_the_tree), TEST(trim_gives_pages_back),
