@@ -3,9 +3,9 @@
  * CPUID as the guest sees it (APMv3 appendix E, SDM 2A CPUID): the
  * processor's own leaves through a table of masks; features that the hypervisor does
  * not carry are hidden, topology names the virtual APIC id (which equals the
- * physical one). The
- * Xen leaves are xen_abi.c's; without the Xen ABI (abi=native) the leaves say who we are
- * and nothing else, and x2APIC is not offered: Linux accepts it from hypervisors it knows.
+ * physical one). The Xen leaves are xen_abi.c's; without the Xen ABI (abi=native)
+ * the leaves say who we are and nothing else, and x2APIC is not offered: Linux
+ * accepts it from hypervisors it knows.
  */
 #include <taproot/arch.h>
 #include "hvm.h"

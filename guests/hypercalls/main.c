@@ -371,7 +371,7 @@ static void check_versions(void)
 {
 	static const uint64_t ops[] = {__HYPERVISOR_sysctl, __HYPERVISOR_domctl,
 				       __HYPERVISOR_platform_op};
-	static const uint32_t versions[] = {0, 1, 0x12, 0x17, 0x7fffffff, 0xffffffffu};
+	static const uint32_t versions[] = {0, 1, 0x10, 0x40, 0x7fffffff, 0xffffffffu};
 	static struct {
 		uint32_t command, version;
 		uint8_t rest[504];

@@ -7,7 +7,7 @@
  * interrupt-saving form. Lock order (outermost first):
  *
  *	uart.lock -> domain.pci_lock -> domain.mem_lock -> event_domain.lock -> vtime.lock,
- *	domain.irq_lock
+ *	domain.irq_lock, domain.watchdog_lock, input of hvc0
  *	-> irq_source.lock -> iommu, remapping entries -> vector table, IO-APICs and
  *	config ports of the machine, IOMMU queues -> timer queue -> page pool, heap -> recorder -> log
  *

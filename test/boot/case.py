@@ -66,6 +66,8 @@ def start(run, args, bare):
 	"""What loads the hypervisor, or the bare kernel: QEMU itself or GRUB."""
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
+	if test.get("needs") == "tools":
+		options += " abi_version=" + machine.tools_version()
 	series = test.get("kernel")
 	modules = machine.default_modules(args, series, "zoo" in test)
 	if "guest" in test:
@@ -90,7 +92,10 @@ def start(run, args, bare):
 
 def command(run, bare):
 	test = run.test
-	machine.make_disk(run.disk)
+	tools = test.get("needs") == "tools"
+	disk = machine.tools_disk() if tools else run.disk
+	if not tools:
+		machine.make_disk(disk)
 	if "disk" in test:
 		getattr(fixtures, test["disk"])(run.disk)
 	args = "" if "guest" in test else machine.KERNEL_ARGS
@@ -104,7 +109,7 @@ def command(run, bare):
 	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(
-		run.disk, test.get("bridge", False), test.get("port", False))
+		disk, test.get("bridge", False), test.get("port", False), tools)
 	argv += getattr(zoo, test["zoo"])(run.folder) if "zoo" in test else []
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":

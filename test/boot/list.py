@@ -32,6 +32,9 @@ The boot tests, as data. Fields, all but the name optional:
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
+  needs     tools: the disk is the one with Xen's tools, and the version of Xen that
+            is reported is theirs; a part of the cache
+            (scripts/cache.sh) without which the test is skipped
   record    the second serial port goes to a file (Run.record)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
@@ -49,9 +52,7 @@ import list_pci
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
 XEN = OPTIONS + " abi=xen"
-
-# With the Xen guest ABI.
-XEN = OPTIONS + " abi=xen"
+NATIVE = OPTIONS + " abi=native"
 
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
@@ -75,7 +76,7 @@ BANNER = r"\] I loader: "
 
 # The dimensions of the first tests, and of refusals, which come before the kernel
 # and the other processors.
-ALL = "start eim kernel smp lane"
+ALL = "start eim kernel abi smp lane"
 REFUSAL = dict(end="stop", early=True, vary="start eim")
 
 
@@ -311,9 +312,14 @@ TESTS = [
 	     end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 
+	# Debian's Xen tools find what they look for.
+	*[dict(name=name, scenario="tools", needs="tools", judges=["tools"],
+	       smp=smp, expect=[r"T: pass tools", r"\] I key h: this list"])
+	  for name, smp in (("tools", 2), ("tools-four", 4))],
+
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",
-	     vary="start eim kernel smp",
+	     vary="start eim kernel abi smp",
 	     options=OPTIONS + " noreboot",
 	     type=(r"H: console", "\x01\x01\x01C"),
 	     allow=[r"PANIC cpu", r"CRASH cpu"],
@@ -391,16 +397,18 @@ TESTS = [
 
 	# Test kernels of our own: each a verdict.
 	guest("cpuid-msr"),
-	guest("cpuid-msr", "-xen", options=XEN),
+	guest("cpuid-msr", "-native", options=NATIVE),
 	guest("exceptions"),
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
-	guest("apic", smp=2, args="tcg smp"),
-	guest("apic", "-xen", smp=4, args="tcg smp", options=XEN),
-	guest("hypercalls", options=XEN),
-	guest("events", options=XEN),
-	guest("events", "-smp", smp=2, options=XEN, args="tcg smp"),
+	guest("apic", smp=4, args="tcg smp"),
+	guest("apic", "-native", options=NATIVE, args="tcg smp"),
+	guest("timers", args="tcg smp"),
+	guest("timers", "-native", smp=1, options=NATIVE),
+	guest("hypercalls"),
+	guest("events", smp=1),
+	guest("events", "-smp", args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,

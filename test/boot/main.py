@@ -130,11 +130,25 @@ def fail_unmatched(args, totals):
 		totals.add("fail", "selection", "no test was chosen")
 
 
+def lacks(test):
+	"""Why what the test needs is not in the cache, or nothing."""
+	part = test.get("needs")
+	reason = machine.cache() / ("%s.reason" % part)
+	if not part or (machine.cache() / part / ".recipe").exists():
+		return ""
+	return reason.read_text().strip() if reason.exists() else \
+		"no %s in the cache" % part
+
+
 def run_boot(args, logs, totals):
 	selected = boot_tests(args)
 	if not selected:
 		return
 	print("==> boot tests, %d at a time" % args.jobs, flush=True)
+	for test in selected:
+		if lacks(test):
+			totals.add("skip", "boot/" + test["name"], lacks(test))
+	selected = [t for t in selected if not lacks(t)]
 	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
 		jobs = {pool.submit(case.execute, t, logs, args.bare): t
 			for t in selected}

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <taproot/acpi.h>
 #include <taproot/balloon.h>
 #include <taproot/dmar.h>
 #include <taproot/frames.h>
@@ -344,12 +345,13 @@ static void reserved_regions(void **state)
 		.scope[1] = {.type = DMAR_SCOPE_ENDPOINT, .hops = 1, .path = {{4, 1}}},
 	};
 	static const struct iommu_ops ops = {.name = "none", .attach = attach_nothing};
+	static const struct acpi_host acpi;
 	struct xen_reserved_device_memory_map x = {.flags = XENMEM_RDM_ALL, .nr_entries = 1};
 	struct xen_reserved_device_memory e;
 
 	(void)state;
 	iommu_register(&ops, &nested_vtd, &dmar);
-	iommu_reserve_regions(dom0);
+	iommu_reserve_regions(dom0, &acpi);
 	x.buffer.p = (void *)LIST;
 	assert_int_equal(OP(v0, XENMEM_reserved_device_memory_map, x), -ENOBUFS);
 	get(v0, ARG, &x, sizeof(x));
@@ -376,7 +378,7 @@ static void reserved_regions(void **state)
 	x.flags = 1;
 	assert_int_equal(OP(v1, XENMEM_reserved_device_memory_map, x), -EPERM);
 	iommu_register(NULL, &nested_vtd, NULL);
-	iommu_reserve_regions(dom0);
+	iommu_reserve_regions(dom0, &acpi);
 	x.nr_entries = 5;
 	assert_int_equal(OP(v0, XENMEM_reserved_device_memory_map, x), 0);
 	get(v0, ARG, &x, sizeof(x));

@@ -270,6 +270,48 @@ static void running_time(void **state)
 			 SHUTDOWN_reboot);
 }
 
+static void vcpus(void **state)
+{
+	struct xen_domctl x = {.cmd = XEN_DOMCTL_getvcpuinfo};
+	uint8_t map[3] = {0xff, 0xff, 0xff};
+
+	(void)state;
+	vtime_runstate(v0, RUNSTATE_blocked);
+	x.interface_version = DOMCTL_VERSION_4_17;
+	put(v0, ARG, &x, sizeof(x));
+	assert_int_equal(run(v0, hypercall_domctl, ARG, 0), 0);
+	get(v0, ARG, &x, sizeof(x));
+	assert_int_equal(x.u.getvcpuinfo.online, 1);
+	assert_int_equal(x.u.getvcpuinfo.blocked, 1);
+	assert_int_equal(x.u.getvcpuinfo.running, 0);
+	assert_int_equal(x.u.getvcpuinfo.cpu, 0);
+	x.u.getvcpuinfo.vcpu = 1;
+	put(v0, ARG, &x, sizeof(x));
+	assert_int_equal(run(v0, hypercall_domctl, ARG, 0), -EINVAL);
+
+	put(v0, LIST, map, sizeof(map));
+	put(v0, LIST + 8, map, sizeof(map));
+	x.cmd = XEN_DOMCTL_getvcpuaffinity;
+	x.u.vcpuaffinity = (struct xen_domctl_vcpuaffinity){
+		.flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT,
+		.cpumap_hard = {{(void *)LIST}, 16},
+		.cpumap_soft = {{(void *)(LIST + 8)}, 3},
+	};
+	put(v0, ARG, &x, sizeof(x));
+	assert_int_equal(run(v0, hypercall_domctl, ARG, 0), 0);
+	get(v0, LIST, map, sizeof(map));
+	assert_memory_equal(map, ((uint8_t[]){1, 0, 0xff}), 3);
+	get(v0, LIST + 8, map, sizeof(map));
+	assert_memory_equal(map, ((uint8_t[]){7, 0xff, 0xff}), 3);
+	x.u.vcpuaffinity.cpumap_hard.nr_bits = UINT32_MAX;
+	put(v0, ARG, &x, sizeof(x));
+	assert_int_equal(run(v0, hypercall_domctl, ARG, 0), -EINVAL);
+	x.u.vcpuaffinity.cpumap_hard.nr_bits = 8;
+	x.u.vcpuaffinity.cpumap_hard.bitmap.p = (void *)GUEST_RAM;
+	put(v0, ARG, &x, sizeof(x));
+	assert_int_equal(run(v0, hypercall_domctl, ARG, 0), -EFAULT);
+}
+
 /* The two versions: what a domain that does not exist means. */
 static void domctl_versions(void **state)
 {
@@ -385,7 +427,7 @@ static void matrix(void **state)
 	} calls[] = {
 		{hypercall_sysctl, {1, 3, 4, 6, 7, 9, 16, 17}, SYSCTL_VERSION_4_17,
 		 sizeof(struct xen_sysctl)},
-		{hypercall_domctl, {XEN_DOMCTL_getdomaininfo}, DOMCTL_VERSION_4_20,
+		{hypercall_domctl, {5, 14, 25}, DOMCTL_VERSION_4_20,
 		 sizeof(struct xen_domctl)},
 		{hypercall_platform_op, {17, 48, 50, 55, 62, 64}, XENPF_INTERFACE_VERSION,
 		 sizeof(struct xen_platform_op)},
@@ -421,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup(keys, setup),
 		cmocka_unit_test_setup(domain_list_and_info, setup),
 		cmocka_unit_test_setup(running_time, setup),
+		cmocka_unit_test_setup(vcpus, setup),
 		cmocka_unit_test_setup(domctl_versions, setup),
 		cmocka_unit_test_setup(clock_is_set, setup),
 		cmocka_unit_test_setup(processors, setup),
