@@ -70,6 +70,11 @@ unsigned host_vector_count(unsigned cpu);
 void host_vector_limit(unsigned count);
 /* A message arrives at the machine. False: nobody there. */
 bool host_msi(uint64_t addr, uint32_t data);
+/* Interrupts are remapped from now on, with 256 entries; or not any more, as at the start. */
+void host_remap_start(void);
+void host_remap_stop(void);
+/* Where a message in remappable format goes; false: nowhere, or it has another format. */
+bool host_remap_find(uint64_t addr, uint32_t data, unsigned *cpu, unsigned *vector);
 
 /* The machine has an IO-APIC number `index`, all its pins masked. */
 void host_ioapic_add(unsigned index, unsigned version, unsigned pins);

@@ -67,11 +67,11 @@ def start(run, args, bare):
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
 	series = test.get("kernel")
-	modules = machine.default_modules(args, series)
+	modules = machine.default_modules(args, series, "zoo" in test)
 	if "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
-		return (machine.boot_bare(args, series) if bare else
+		return (machine.boot_bare(args, series, "zoo" in test) if bare else
 			machine.boot_taproot(options, args, modules))
 	if bare:
 		lines, files = grub.bare_lines(args, series)
