@@ -51,6 +51,7 @@ void host_reset(void)
 	host_irq_reset();
 	host_ports_reset();
 	heap_init(heap_area, sizeof(heap_area));
+	host_remap_stop(); /* its table was in the heap */
 	hardware_domain = NULL;
 }
 
