@@ -96,7 +96,8 @@ def all_kinds(folder):
 		"-device", "scsi-hd,drive=disk1,bus=raid.0",
 		*disk("disk2"), "-device", "ich9-ahci,id=sata,bus=pcie.0",
 		"-device", "ide-hd,drive=disk2,bus=sata.0",
-		*disk("disk3"), "-device", "virtio-blk-pci,drive=disk3,bus=pcie.0",
+		*disk("disk3"), "-device", "virtio-blk-pci,drive=disk3,bus=pcie.0,"
+		"disable-legacy=on",
 		*disk("disk4"), "-device", "qemu-xhci,id=usb,bus=pcie.0",
 		"-device", "usb-storage,drive=disk4,bus=usb.0",
 		"-audiodev", "none,id=audio0",
