@@ -116,7 +116,6 @@ static const char *play_header(struct replay *p)
 	host_mem_reset();
 	host_pci_reset();
 	host_cpu_set_count(CPUS);
-	host_remap_stop();
 	if (r.access) {
 		host_remap_start();
 	}

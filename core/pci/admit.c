@@ -5,11 +5,9 @@
  * first access on a trap path, takes what was set aside, and is refused with
  * a line in the log when that is used up.
  *
- * It leaves the index when its bus gets another number, or when another device
- * answers in its place.
- *
- * Deliberately not supported: taking out a function that is just pulled out;
- * its registers read as the machine's all ones.
+ * It leaves the index when its bus gets another number, when its slot says that
+ * it is gone (bridge.c), when the domain reports that and it does not answer, or
+ * when another device answers in its place.
  */
 #include <taproot/errno.h>
 #include <taproot/iommu.h>

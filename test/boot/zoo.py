@@ -88,19 +88,20 @@ def all_kinds(folder):
 		"-device", "xio3130-downstream,id=down1,bus=up,chassis=7,slot=7",
 		"-device", "pxb-pcie,id=pxb,bus_nr=64,bus=pcie.0",
 		"-device", "pcie-root-port,id=far-port,bus=pxb,chassis=8,slot=8",
-		"-device", "pcie-root-port,id=virtio-port,chassis=9,slot=9",
+		"-device", "pcie-root-port,id=virtio-port,chassis=9,slot=9,bus=pcie.0",
 		*nic("e1000e", 5, "down0"),
 		*nic("vmxnet3", 6, "far-port"),
 		*nic("virtio-net-pci", 7, "virtio-port"),
 		*disk("disk1"), "-device", "megasas-gen2,id=raid,bus=down1",
 		"-device", "scsi-hd,drive=disk1,bus=raid.0",
-		*disk("disk2"), "-device", "ich9-ahci,id=sata",
+		*disk("disk2"), "-device", "ich9-ahci,id=sata,bus=pcie.0",
 		"-device", "ide-hd,drive=disk2,bus=sata.0",
-		*disk("disk3"), "-device", "virtio-blk-pci,drive=disk3",
-		*disk("disk4"), "-device", "qemu-xhci,id=usb",
+		*disk("disk3"), "-device", "virtio-blk-pci,drive=disk3,bus=pcie.0,"
+		"disable-legacy=on",
+		*disk("disk4"), "-device", "qemu-xhci,id=usb,bus=pcie.0",
 		"-device", "usb-storage,drive=disk4,bus=usb.0",
 		"-audiodev", "none,id=audio0",
-		"-device", "intel-hda", "-device", "hda-duplex,audiodev=audio0",
+		"-device", "intel-hda,bus=pcie.0", "-device", "hda-duplex,audiodev=audio0",
 	]
 
 

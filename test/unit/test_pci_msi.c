@@ -303,7 +303,6 @@ static void test_several_messages(void **state)
 		assert_int_equal(entries_used(), 0);
 		assert_int_equal(host_vector_count(1) + host_vector_count(2), 0);
 	}
-	host_remap_stop();
 }
 
 static void test_masks_of_several(void **state)
@@ -338,7 +337,6 @@ static void test_masks_of_several(void **state)
 	assert_int_equal(host_pci_get(p, CONTROL, 2) & MSI_CTL_ALLOCATED, 3 << 4);
 	cfg_write(nic, CONTROL, 2, 0);
 	assert_int_equal(entries_used(), 0);
-	host_remap_stop();
 }
 
 /* All entries but a few are in use, so that there is no block: it stays off. */
@@ -366,7 +364,6 @@ static void test_no_block(void **state)
 	assert_true(vector_pending(0, 0x62));
 	cfg_write(nic, CONTROL, 2, 0);
 	assert_int_equal(entries_used(), 249);
-	host_remap_stop();
 }
 
 int main(void)
