@@ -82,13 +82,18 @@ unsigned hvm_shootdown(struct domain *d)
 			continue;
 		}
 		__atomic_store_n(&v->arch->flush, 1, __ATOMIC_SEQ_CST);
-		if (v->cpu == arch_cpu_this() ||
-		    !__atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
-			continue;
+		if (v->cpu != arch_cpu_this() &&
+		    __atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
+			kicked++;
+			smp_kick(v->cpu);
 		}
-		kicked++;
-		smp_kick(v->cpu);
-		while (__atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
+	}
+	/* Who enters meanwhile flushes first. */
+	for (unsigned i = 0; kicked && i < d->vcpu_count; i++) {
+		const struct vcpu *v = d->vcpu[i];
+
+		while (v->arch && v->cpu != arch_cpu_this() &&
+		       __atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
 		       __atomic_load_n(&v->arch->flush, __ATOMIC_ACQUIRE)) {
 			cpu_pause();
 		}
@@ -103,9 +108,7 @@ unsigned hvm_shootdown(struct domain *d)
 
 static void trim(struct domain *d, unsigned pages)
 {
-	lock_acquire(&d->mem_lock);
 	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES + pages);
-	lock_release(&d->mem_lock);
 	iommu_settle(d, pages);
 }
 
@@ -113,11 +116,10 @@ int arch_memmap_prepare(struct domain *d, unsigned pages)
 {
 	int rc = iommu_prepare(d, pages);
 
-	lock_acquire(&d->mem_lock);
+	lock_assert(&d->mem_lock);
 	if (rc == 0) {
 		rc = nested_refill(&d->arch->npt, HVM_RESERVE_PAGES + pages);
 	}
-	lock_release(&d->mem_lock);
 	if (rc || page_free_count() < POOL_KEEP) {
 		trim(d, 0);
 		return -ENOMEM;

@@ -4,8 +4,8 @@
  * the change of the tables, one for a batch of extents, so that a batch costs
  * one shootdown.
  *
- * Tables are set aside before, without a lock; what a change does not need goes
- * back to the page pool behind it.
+ * Tables are set aside before; of what a change does not need, some stays for the
+ * next and the rest goes back to the page pool.
  */
 #include <taproot/arch.h>
 #include <taproot/balloon.h>
@@ -86,6 +86,7 @@ static void finish(struct domain *d, const struct batch *b)
 	if (b->count) {
 		arch_memmap_changed(d, b->change, b->count);
 	}
+	arch_memmap_settle(d);
 }
 
 unsigned balloon_out(struct domain *d, const uint64_t *pfn, unsigned count, unsigned order)
@@ -99,9 +100,9 @@ unsigned balloon_out(struct domain *d, const uint64_t *pfn, unsigned count, unsi
 		return 0;
 	}
 	count = MIN(count, BALLOON_BATCH);
-	keep = arch_memmap_prepare(d, TABLES_PER_EXTENT * count) != 0;
 	b.count = 0;
 	lock_acquire(&d->mem_lock);
+	keep = arch_memmap_prepare(d, TABLES_PER_EXTENT * count) != 0;
 	for (done = 0; done < count; done++) {
 		if (!extent_place(d, pfn[done], order, &a) || !unused(d, a, PAGE_SIZE << order) ||
 		    !out_one(d, &b, a, PAGE_SIZE << order, keep)) {
@@ -110,7 +111,6 @@ unsigned balloon_out(struct domain *d, const uint64_t *pfn, unsigned count, unsi
 	}
 	finish(d, &b);
 	lock_release(&d->mem_lock);
-	arch_memmap_settle(d);
 	return done;
 }
 
@@ -120,12 +120,15 @@ unsigned balloon_in(struct domain *d, const uint64_t *pfn, unsigned count, unsig
 	unsigned done = 0;
 	uint64_t a;
 
-	count = MIN(count, BALLOON_BATCH);
-	if (order > BALLOON_ORDER_MAX || arch_memmap_prepare(d, TABLES_PER_EXTENT * count)) {
+	if (order > BALLOON_ORDER_MAX) {
 		return 0;
 	}
+	count = MIN(count, BALLOON_BATCH);
 	b.count = 0;
 	lock_acquire(&d->mem_lock);
+	if (arch_memmap_prepare(d, TABLES_PER_EXTENT * count)) {
+		count = 0;
+	}
 	for (; done < count; done++) {
 		if (!extent_place(d, pfn[done], order, &a) ||
 		    !all_ram(d, a, PAGE_SIZE << order, true)) {
@@ -136,7 +139,6 @@ unsigned balloon_in(struct domain *d, const uint64_t *pfn, unsigned count, unsig
 	}
 	finish(d, &b);
 	lock_release(&d->mem_lock);
-	arch_memmap_settle(d);
 	return done;
 }
 

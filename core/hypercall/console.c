@@ -15,7 +15,7 @@
 #include <taproot/string.h>
 #include <xen/xen.h>
 
-#define PIECE 64u
+#define PIECE 16u /* 1.4 ms at 115200 baud */
 
 static struct {
 	struct lock lock;

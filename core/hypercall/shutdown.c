@@ -136,9 +136,9 @@ static bool soft_reset(struct vcpu *caller)
 		return false;
 	}
 	if (rc) {
-		log_error("d%u: soft reset: no memory to give all of its pages back", d->id);
+		log_guest("d%u: soft reset: no memory to give all of its pages back", d->id);
 	}
-	log_info("d%u: soft reset", d->id);
+	log_guest("d%u: soft reset", d->id);
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		if (d->vcpu[i] != caller) {
 			vcpu_send_init(d->vcpu[i]);

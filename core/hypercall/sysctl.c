@@ -11,7 +11,8 @@
 
 #include "control.h"
 
-#define KEYS_MAX 32u
+/* Each may be a long report, written with interrupts off. */
+#define KEYS_MAX 8u
 
 typedef int sysctl_fn(struct hypercall *h, struct xen_sysctl *x);
 

@@ -156,6 +156,7 @@ static int table_build(struct iommu_table *t)
 	if (rc == 0) {
 		rc = map_regions(t);
 	}
+	nested_flushed(&t->tree); /* nobody has seen them yet */
 	nested_trim(&t->tree, RESERVE_PAGES);
 	return rc;
 }
@@ -222,23 +223,19 @@ int iommu_prepare(struct domain *d, unsigned pages)
 {
 	int rc = 0;
 
-	lock_acquire(&d->mem_lock);
 	for (unsigned i = 0; i < iommu.table_count && rc == 0; i++) {
 		if (iommu.table[i].domain == d) {
 			rc = nested_refill(&iommu.table[i].tree, RESERVE_PAGES + pages);
 		}
 	}
-	lock_release(&d->mem_lock);
 	return rc;
 }
 
 void iommu_settle(struct domain *d, unsigned pages)
 {
-	lock_acquire(&d->mem_lock);
 	for (unsigned i = 0; i < iommu.table_count; i++) {
 		if (iommu.table[i].domain == d) {
 			nested_trim(&iommu.table[i].tree, RESERVE_PAGES + pages);
 		}
 	}
-	lock_release(&d->mem_lock);
 }

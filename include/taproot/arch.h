@@ -132,10 +132,11 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
 /*
  * Set aside tables for a change that the domain's memmap asks for beyond what trap
- * paths have; no lock is held. -ENOMEM: the page pool is needed otherwise.
+ * paths have; mem_lock is held. -ENOMEM: the page pool is needed otherwise.
  */
 int arch_memmap_prepare(struct domain *d, unsigned pages) MUST_CHECK;
-/* The change is done: what is set aside beyond the trap paths' needs goes back to the pool. */
+/* The change is done: what is set aside far beyond the trap paths' needs goes back to the pool.
+ * mem_lock is held. */
 void arch_memmap_settle(struct domain *d);
 /*
  * Copies between our memory and a vCPU's, by the vCPU's linear addresses and page

@@ -120,7 +120,10 @@ bool iommu_quarantined(sbdf_t requester);
 
 /* Follow changes of the memmap; mem_lock is held. */
 void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
-/* Tables of the domain have `pages` pages set aside more than trap paths need, at least or at most. */
+/*
+ * Tables of the domain have `pages` pages set aside more than trap paths need, at least or at most;
+ * mem_lock is held.
+ */
 int iommu_prepare(struct domain *d, unsigned pages) MUST_CHECK;
 void iommu_settle(struct domain *d, unsigned pages);
 /* Fill up what the trap paths used. Not on a trap path. -ENOMEM. */

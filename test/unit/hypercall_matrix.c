@@ -317,7 +317,7 @@ const struct matrix_row matrix[] = {
 	{CALL(sysctl), .operation = "getdomaininfolist", .args = {AT_ARG},
 	 SYSCTL(XEN_SYSCTL_getdomaininfolist, .getdomaininfolist.max_domains = 0), MACHINE},
 	{CALL(sysctl), .operation = "debug_keys", .args = {AT_ARG},
-	 SYSCTL(XEN_SYSCTL_debug_keys, .debug_keys.nr_keys = 0), MACHINE, "E2BIG: more than 32"},
+	 SYSCTL(XEN_SYSCTL_debug_keys, .debug_keys.nr_keys = 0), MACHINE, "E2BIG: more than 8"},
 	{CALL(sysctl), .operation = "availheap", .args = {AT_ARG},
 	 SYSCTL(XEN_SYSCTL_availheap, .availheap.node = -1), MACHINE},
 	{CALL(sysctl), .operation = "cputopoinfo", .args = {AT_ARG},

@@ -197,7 +197,7 @@ static void keys(void **state)
 	x.u.debug_keys.nr_keys = 2;
 	assert_int_equal(sysctl(v0, &x), 0);
 	assert_int_equal(host_debug_key, 'q');
-	x.u.debug_keys.nr_keys = 33;
+	x.u.debug_keys.nr_keys = 9;
 	assert_int_equal(sysctl(v0, &x), -E2BIG);
 	x.u.debug_keys.nr_keys = 1;
 	x.u.debug_keys.keys.p = (void *)GUEST_RAM;
