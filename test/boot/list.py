@@ -11,7 +11,8 @@ The boot tests, as data. Fields, all but the name optional:
   cpu, smp, mem, iommu, lane  the machine, where it is not lane A's; iommu is False
             or the properties of the device intel-iommu; lane "c" counts instructions
   port      igb is behind a root port
-  zoo       further devices: a function of zoo.py
+  zoo       further devices, and the initramfs with their drivers: a function
+            of zoo.py
   serve     somebody at 10.0.2.2 gives and takes data (peer.py)
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
