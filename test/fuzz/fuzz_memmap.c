@@ -180,6 +180,7 @@ static void do_base(struct side *s, const uint8_t *d)
 				      gpa(PAGES * PAGE_SIZE)) == -ENOMEM) {
 		require(nested_refill(&s->nested, s->nested.reserve_count + 1) == 0);
 	}
+	nested_flushed(&s->nested);
 }
 
 static void do_open(struct side *s, const uint8_t *d)
