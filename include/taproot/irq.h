@@ -65,6 +65,7 @@ struct irq_source {
 	uint32_t remap;           /* number of its entry + 1; 0: none */
 	uint16_t remap_requester; /* whom the entry accepts */
 	uint8_t remap_verify;     /* enum remap_verify */
+	bool remap_block;         /* its entry is one of a block, which its owner gives back */
 };
 
 void irq_source_init(struct irq_source *src, const struct irq_source_ops *ops, enum irq_kind kind,

@@ -69,13 +69,13 @@ def start(run, args, bare):
 	if test.get("needs") == "tools":
 		options += " abi_version=" + machine.tools_version()
 	series = test.get("kernel")
-	modules = machine.default_modules(args, series)
+	modules = machine.default_modules(args, series, "zoo" in test)
 	if "guest" in test:
 		modules = fixtures.guest(test["guest"], args)
 	elif "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
-		return (machine.boot_bare(args, series) if bare else
+		return (machine.boot_bare(args, series, "zoo" in test) if bare else
 			machine.boot_taproot(options, args, modules))
 	if bare:
 		lines, files = grub.bare_lines(args, series)
@@ -213,19 +213,22 @@ def verdicts(run):
 			yield from judge.after(run)
 
 
-def execute(test, logs, bare=False):
-	"""Runs a test; returns (failures, seconds, log path)."""
+def execute(test, logs, bare=False, patience=1):
+	"""
+	Runs a test; returns (failures, seconds, log path). The time-out is the
+	test's, times the patience.
+	"""
+	limit = test.get("timeout", DEFAULT_TIMEOUT) * patience
 	run = Run(test, logs, bare)
 	begin = time.monotonic()
 	failures = []
 	try:
 		run.vm = qemu.Vm(command(run, bare), run.folder, run.log_path,
-				 test.get("timeout", DEFAULT_TIMEOUT))
+				 limit)
 		try:
 			failures += follow(run)
 		except qemu.Timeout:
-			failures.append("timeout after %d s" % test.get(
-				"timeout", DEFAULT_TIMEOUT))
+			failures.append("timeout after %d s" % limit)
 		finally:
 			run.vm.stop()
 		failures += verdicts(run)

@@ -11,7 +11,8 @@ The boot tests, as data. Fields, all but the name optional:
   cpu, smp, mem, iommu, lane  the machine, where it is not lane A's; iommu is False
             or the properties of the device intel-iommu; lane "c" counts instructions
   port      igb is behind a root port
-  zoo       further devices: a function of zoo.py
+  zoo       further devices, and the initramfs with their drivers: a function
+            of zoo.py
   serve     somebody at 10.0.2.2 gives and takes data (peer.py)
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
@@ -401,6 +402,7 @@ TESTS = [
 	guest("cpuid-msr"),
 	guest("cpuid-msr", "-native", options=NATIVE),
 	guest("exceptions"),
+	guest("realmode"),
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
@@ -408,7 +410,7 @@ TESTS = [
 	guest("apic", "-native", options=NATIVE, args="tcg smp"),
 	guest("timers", args="tcg smp"),
 	guest("timers", "-native", smp=1, options=NATIVE),
-	guest("hypercalls"),
+	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
 	guest("events", "-smp", args="tcg smp"),
 

@@ -21,7 +21,6 @@ Not supported: a test that has a field and varies in it, but for lane C's.
 import list as tests
 import machine
 
-PARAVIRTUALIZED = r"Booting paravirtualized kernel on "
 SERIES = ("6.1", "6.12")
 OTHER = SERIES[SERIES[0] == machine.default_kernel()]
 
@@ -55,9 +54,9 @@ DIMENSIONS = {
 		OTHER: kernel(OTHER),
 	},
 	"abi": {
-		"xen": dict(later=[PARAVIRTUALIZED + "Xen PVH"]),
+		"xen": dict(later=[r"Booting kernel on Xen PVH"]),
 		"native": dict(options=" abi=native",
-			       later=[PARAVIRTUALIZED + "bare hardware"]),
+			       later=[r"paravirtualized kernel on bare hardware"]),
 	},
 	"smp": {"2cpu": {}, "1cpu": processors(1), "4cpu": processors(4)},
 	"lane": {
