@@ -4,7 +4,8 @@
 # Makes build/initramfs-SERIES.cpio for the kernel 6.1 or 6.12: busybox, lspci,
 # setpci and their libraries, the kernel modules of the test machine's devices,
 # our own test modules, /init and the scenarios of test/boot/guest. Made again
-# only when an input is newer.
+# only when an input is newer. initramfs-SERIES-zoo.cpio has the modules of
+# further devices besides.
 #
 #   initramfs.sh SERIES
 #
@@ -23,11 +24,15 @@ OUT=$TOP/build/initramfs-$1.cpio
 TREE=$TOP/build/initramfs-$1
 MADE=$TOP/build/modules-$1
 VERSION=$(cat "$FROM/version")
-MODULES="nvme igb igbvf ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
+MODULES="nvme igb ext4 crc32c_generic xen-privcmd xen-evtchn xen-gntdev xenfs"
+# A second archive has these as well, for the tests with further devices.
+ZOO_MODULES="igbvf virtio_pci virtio_net virtio_blk 8139cp snd-ens1370 snd-pcm-oss
+	am53c974 sd_mod e1000e vmxnet3 xhci-pci usb-storage ahci snd-hda-intel
+	snd-hda-codec-generic megaraid_sas"
 
 up_to_date()
 {
-	[ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
+	[ -e "${OUT%.cpio}-zoo.cpio" ] && [ -e "$OUT" ] && [ -z "$(find "$TOP/test/boot/guest" \
 		"$TOP/test/boot/edu" "$TOP/test/boot/ring0" "$TOP/test/boot/tool" \
 		"$TOP/scripts/initramfs.sh" \
 		"$FROM/.recipe" "$CACHE/guest/.recipe" \
@@ -82,13 +87,16 @@ copy_libraries()
 		done
 }
 
-# Modules with all they depend on, uncompressed, and a fresh modules.dep.
+# copy_modules MODULE...: with all they depend on, uncompressed, and a fresh
+# modules.dep.
 copy_modules()
 {
 	local from=$FROM/modules to=$TREE/lib/modules/$VERSION m file
 	mkdir -p "$to"
 	cp "$from"/modules.order "$from"/modules.builtin* "$to"
-	for m in $MODULES; do
+	for m in "$@"; do
+		# One kernel has built in what is a module of the other.
+		! grep -q "/$m\.ko$" "$from/modules.builtin" || continue
 		file=$(sed -n "s,^\([^:]*/$m\.ko[^:]*\):\(.*\),\1\2,p" \
 			"$from/modules.dep")
 		[ -n "$file" ] || die "the kernel $VERSION has no module $m"
@@ -109,7 +117,7 @@ make_tree()
 	build_module ring0
 	copy_programs
 	build_tools
-	copy_modules
+	copy_modules $MODULES
 	cp "$TOP/test/boot/guest/init" "$TREE/init"
 	cp -r "$TOP/test/boot/guest/scenario" "$TREE/scenario"
 	cp "$TOP/test/boot/guest/lib.sh" "$TREE/lib.sh"
@@ -117,9 +125,16 @@ make_tree()
 	chmod +x "$TREE/init"
 }
 
+pack()
+{
+	(cd "$TREE" && find . -print0 | LC_ALL=C sort -z |
+		cpio --null --quiet -o -H newc -R 0:0 --reproducible) >"$1.new"
+	mv "$1.new" "$1"
+}
+
 up_to_date && exit 0
 say "making the initramfs for the kernel $1"
 make_tree
-(cd "$TREE" && find . -print0 | LC_ALL=C sort -z |
-	cpio --null --quiet -o -H newc -R 0:0 --reproducible) >"$OUT.new"
-mv "$OUT.new" "$OUT"
+pack "$OUT"
+copy_modules $ZOO_MODULES
+pack "${OUT%.cpio}-zoo.cpio"

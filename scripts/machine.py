@@ -63,8 +63,9 @@ def vmlinux(series=None):
 	return BUILD / ("vmlinux-" + kernel_version(series))
 
 
-def initramfs(series=None):
-	return BUILD / ("initramfs-%s.cpio" % (series or default_kernel()))
+def initramfs(series=None, zoo=False):
+	return BUILD / ("initramfs-%s%s.cpio" % (
+		series or default_kernel(), "-zoo" if zoo else ""))
 
 
 def image():
@@ -137,8 +138,8 @@ def quote(value):
 	return str(value).replace(",", ",,")
 
 
-def default_modules(kernel_args, series=None):
-	return [(vmlinux(series), kernel_args), (initramfs(series), "")]
+def default_modules(kernel_args, series=None, zoo=False):
+	return [(vmlinux(series), kernel_args), (initramfs(series, zoo), "")]
 
 
 def boot_taproot(options, kernel_args, modules=None):
@@ -150,6 +151,6 @@ def boot_taproot(options, kernel_args, modules=None):
 	return out + (["-initrd", ",".join(words)] if words else [])
 
 
-def boot_bare(kernel_args, series=None):
+def boot_bare(kernel_args, series=None, zoo=False):
 	return ["-kernel", str(bzimage(series)),
-		"-initrd", str(initramfs(series)), "-append", kernel_args]
+		"-initrd", str(initramfs(series, zoo)), "-append", kernel_args]

@@ -56,6 +56,7 @@ void host_reset(void)
 	host_ports_reset();
 	host_guest_reset();
 	heap_init(heap_area, sizeof(heap_area));
+	host_remap_stop(); /* its table was in the heap */
 	hardware_domain = NULL;
 	domain_list = NULL;
 	wallclock = 0;

@@ -80,6 +80,11 @@ bool host_msi(uint64_t addr, uint32_t data);
 bool host_msi_pend(uint64_t addr, uint32_t data);
 /* The processor takes what is pending, then sends its EOIs. */
 void host_take_pending(unsigned cpu);
+/* Interrupts are remapped from now on, with 256 entries; or not any more, as at the start. */
+void host_remap_start(void);
+void host_remap_stop(void);
+/* Where a message in remappable format goes; false: nowhere, or it has another format. */
+bool host_remap_find(uint64_t addr, uint32_t data, unsigned *cpu, unsigned *vector);
 
 /* The machine has an IO-APIC number `index`, all its pins masked. */
 void host_ioapic_add(unsigned index, unsigned version, unsigned pins);

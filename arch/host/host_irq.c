@@ -140,6 +140,11 @@ static bool dispatch(unsigned cpu, unsigned vector)
 
 bool host_msi(uint64_t addr, uint32_t data)
 {
+	unsigned cpu, vector;
+
+	if (host_remap_find(addr, data, &cpu, &vector)) {
+		return dispatch(cpu, vector);
+	}
 	return addr >> 20 == MSI_BASE >> 20 && dispatch((addr >> 12) & 0xff, data & 0xff);
 }
 

@@ -291,6 +291,33 @@ void host_pci_cap_pm(struct host_pci *p, unsigned offset)
 	p->pm = offset;
 }
 
+void host_pci_cap_rebar(struct host_pci *p, unsigned offset, unsigned bar)
+{
+	unsigned code = 0;
+
+	while (MIB << code < p->bar_size[bar]) {
+		code++;
+	}
+	host_pci_extcap(p, offset, PCI_EXTCAPID_REBAR);
+	host_pci_set(p, offset + REBAR_REG_CAP, 4, 0xfffffff0u);
+	host_pci_set(p, offset + REBAR_REG_CONTROL, 4,
+		     bar | 1u << REBAR_CTL_COUNT_SHIFT | code << REBAR_CTL_SIZE_SHIFT);
+	host_pci_writable(p, offset + REBAR_REG_CONTROL, 4, REBAR_CTL_SIZE);
+	p->rebar = offset;
+}
+
+/* The BAR gets its new size; where it was does not count any more. */
+static void rebar_written(struct host_pci *p)
+{
+	uint32_t control = host_pci_get(p, p->rebar + REBAR_REG_CONTROL, 4);
+	unsigned bar = control & REBAR_CTL_BAR;
+	uint64_t size = MIB << ((control & REBAR_CTL_SIZE) >> REBAR_CTL_SIZE_SHIFT);
+
+	if (size != p->bar_size[bar]) {
+		host_pci_bar(p, bar, host_pci_get(p, host_pci_bar_reg(p, bar), 4) & 0xf, size);
+	}
+}
+
 struct host_pci *host_pci_load(sbdf_t sbdf, const uint8_t *config, unsigned size,
 			       const uint64_t *bar_sizes)
 {
@@ -459,6 +486,9 @@ void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 	    reg <= PCI_REG_BRIDGE_CTL && reg + len > PCI_REG_BRIDGE_CTL &&
 	    (host_pci_get(p, PCI_REG_BRIDGE_CTL, 2) & PCI_BRIDGE_CTL_RESET)) {
 		secondary_bus_reset(p);
+	}
+	if (p->rebar && (reg & ~3u) == p->rebar + REBAR_REG_CONTROL) {
+		rebar_written(p);
 	}
 	if (p->sriov && reg >= p->sriov && reg < p->sriov + SRIOV_SIZE) {
 		host_pci_sriov_written(p);

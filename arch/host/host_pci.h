@@ -49,6 +49,8 @@ void host_pci_cap_sriov(struct host_pci *p, unsigned offset, unsigned total, uns
 void host_pci_vf_bar(struct host_pci *p, unsigned index, uint32_t bits, uint64_t size);
 void host_pci_vf_msix(struct host_pci *p, unsigned count, unsigned table_bar, uint32_t table,
 		      unsigned pba_bar, uint32_t pba);
+/* BAR `bar`, which exists, is resizable, as large as it is now. */
+void host_pci_cap_rebar(struct host_pci *p, unsigned offset, unsigned bar);
 /* Virtual function `number`; NULL: not there. */
 struct host_pci *host_pci_vf(struct host_pci *p, unsigned number);
 /* Those that are enabled do not answer until it is called with false. */
@@ -66,6 +68,8 @@ void host_pci_memory_set(struct host_pci *p, unsigned bar, uint64_t offset, unsi
 /* Raise the message of MSI-X entry `index` as programmed. False: masked, off, or nobody there. */
 bool host_pci_fire_msix(struct host_pci *p, unsigned index);
 bool host_pci_fire_msi(struct host_pci *p);
+/* Message `index` of those that are enabled: it counts up the low bits of the data. */
+bool host_pci_fire_msi_nth(struct host_pci *p, unsigned index);
 
 /* Until the next call, reads of exactly this register answer `value`. SBDF_NONE: none do. */
 void host_pci_force_read(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value);

@@ -189,22 +189,26 @@ bool host_pci_fire_msix(struct host_pci *p, unsigned index)
 			(uint32_t)host_pci_memory_get(p, bar, at + MSIX_ENTRY_DATA, 4));
 }
 
-bool host_pci_fire_msi(struct host_pci *p)
+bool host_pci_fire_msi_nth(struct host_pci *p, unsigned index)
 {
 	uint32_t control = host_pci_get(p, p->msi + MSI_REG_CONTROL, 2);
+	unsigned count = 1u << ((control & MSI_CTL_ALLOCATED) >> 4);
 	bool is64 = control & MSI_CTL_64;
 	uint64_t address = host_pci_get(p, p->msi + MSI_REG_ADDRESS, 4);
+	uint32_t data = host_pci_get(p, p->msi + (is64 ? MSI_REG_DATA_64 : MSI_REG_DATA_32), 2);
+	uint32_t mask = host_pci_get(p, p->msi + (is64 ? MSI_REG_MASK_64 : MSI_REG_MASK_32), 4);
 
-	if (!(control & MSI_CTL_ENABLE)) {
-		return false;
-	}
-	if ((control & MSI_CTL_MASKABLE) &&
-	    (host_pci_get(p, p->msi + (is64 ? MSI_REG_MASK_64 : MSI_REG_MASK_32), 4) & 1)) {
+	if (!(control & MSI_CTL_ENABLE) || index >= count ||
+	    ((control & MSI_CTL_MASKABLE) && (mask >> index & 1))) {
 		return false;
 	}
 	if (is64) {
 		address |= (uint64_t)host_pci_get(p, p->msi + MSI_REG_ADDRESS_HI, 4) << 32;
 	}
-	return host_msi(address,
-			host_pci_get(p, p->msi + (is64 ? MSI_REG_DATA_64 : MSI_REG_DATA_32), 2));
+	return host_msi(address, (data & ~(count - 1)) | index);
+}
+
+bool host_pci_fire_msi(struct host_pci *p)
+{
+	return host_pci_fire_msi_nth(p, 0);
 }

@@ -30,7 +30,7 @@ struct host_pci {
 	uint8_t writable[PCI_CONFIG_EXT_SIZE];
 	uint8_t clears[PCI_CONFIG_EXT_SIZE]; /* written ones clear */
 	uint64_t bar_size[BARS];
-	unsigned msi, msix, express, pm;
+	unsigned msi, msix, express, pm, rebar;
 	struct memory_page *memory;
 	/* SR-IOV: the capability's offset, and what virtual functions have. */
 	unsigned sriov;

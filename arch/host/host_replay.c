@@ -116,6 +116,9 @@ static const char *play_header(struct replay *p)
 	host_mem_reset();
 	host_pci_reset();
 	host_cpu_set_count(CPUS);
+	if (r.access) {
+		host_remap_start();
+	}
 	p->domain = domain_create(0, true, r.value, RANGES);
 	for (unsigned i = 0; p->domain && i < CPUS; i++) {
 		if (domain_add_vcpu(p->domain, i, i, false)) {

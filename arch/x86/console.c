@@ -40,6 +40,7 @@ static void key_nested(void)
 {
 	gpa_t where;
 
+	lock_acquire(&hardware_domain->mem_lock);
 	log_info("npt: d%u root 0x%llx, %u table pages", hardware_domain->id,
 		 (unsigned long long)hardware_domain->arch->npt.root_hpa.v,
 		 hardware_domain->arch->npt.table_pages);
@@ -48,6 +49,7 @@ static void key_nested(void)
 		log_error("npt: differs from the memory map at 0x%llx", (unsigned long long)where.v);
 	}
 	log_info("npt: end");
+	lock_release(&hardware_domain->mem_lock);
 }
 
 static void key_iommu(void)
@@ -62,7 +64,9 @@ static void key_machine(void)
 
 static void key_memmap(void)
 {
+	lock_acquire(&hardware_domain->mem_lock);
 	memmap_log(&hardware_domain->memmap);
+	lock_release(&hardware_domain->mem_lock);
 	log_info("memmap: end");
 }
 
@@ -111,18 +115,19 @@ static void key_statistics(void)
 /* With the domain on another processor than the console (dom0_cpu=): the way of an IPI and back. */
 static void key_flush(void)
 {
-	uint64_t spent = 0;
-	unsigned kicked = 0;
+	uint64_t spent = 0, end = arch_time() + arch_time_hz();
+	unsigned kicked = 0, rounds = 0;
 
-	for (unsigned i = 0; i < FLUSH_ROUNDS; i++) {
+	/* A second at most: this processor's vCPU stands still meanwhile. */
+	for (; rounds < FLUSH_ROUNDS && arch_time() < end; rounds++) {
 		uint64_t start = arch_time();
 
 		kicked += hvm_shootdown(hardware_domain);
 		spent += arch_time() - start;
 		delay_us(FLUSH_PAUSE);
 	}
-	log_info("flush: %u shootdowns, %u of them of a running vCPU, %llu ns each", FLUSH_ROUNDS,
-		 kicked, (unsigned long long)(timer_ticks_to_ns(spent) / FLUSH_ROUNDS));
+	log_info("flush: %u shootdowns, %u of them of a running vCPU, %llu ns each", rounds, kicked,
+		 (unsigned long long)(timer_ticks_to_ns(spent) / MAX(rounds, 1u)));
 }
 
 /* On purpose: what a crash of ours looks like, and what a debugger needs. */

@@ -82,13 +82,18 @@ unsigned hvm_shootdown(struct domain *d)
 			continue;
 		}
 		__atomic_store_n(&v->arch->flush, 1, __ATOMIC_SEQ_CST);
-		if (v->cpu == arch_cpu_this() ||
-		    !__atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
-			continue;
+		if (v->cpu != arch_cpu_this() &&
+		    __atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
+			kicked++;
+			smp_kick(v->cpu);
 		}
-		kicked++;
-		smp_kick(v->cpu);
-		while (__atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
+	}
+	/* Who enters meanwhile flushes first. */
+	for (unsigned i = 0; kicked && i < d->vcpu_count; i++) {
+		const struct vcpu *v = d->vcpu[i];
+
+		while (v->arch && v->cpu != arch_cpu_this() &&
+		       __atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
 		       __atomic_load_n(&v->arch->flush, __ATOMIC_ACQUIRE)) {
 			cpu_pause();
 		}

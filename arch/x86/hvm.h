@@ -235,6 +235,8 @@ void hvm_refill(struct domain *d);
 
 /* run.c: this processor runs `v` from now on. */
 NORETURN void hvm_run(struct vcpu *v);
+/* run.c: an NMI of the machine (SERR#, watchdog) that this processor took is the hardware domain's. */
+void hvm_pass_nmi(void);
 /* run.c: do what comes before the next entry until nothing is left; the vCPU to enter. */
 struct vcpu *hvm_work(struct vcpu *v);
 

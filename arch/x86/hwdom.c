@@ -255,6 +255,7 @@ static void map_memory(struct domain *d)
 	do {
 		must(nested_refill(&d->arch->npt, BUILD_TABLE_PAGES), "no memory for nested tables");
 	} while (nested_sync(&d->arch->npt, &d->memmap, gpa(0), end));
+	nested_flushed(&d->arch->npt); /* nobody has seen them yet */
 	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES);
 	log_info("npt: dom0 root 0x%llx, %u table pages",
 		 (unsigned long long)d->arch->npt.root_hpa.v, d->arch->npt.table_pages);

@@ -9,6 +9,7 @@
  */
 #include <taproot/arch.h>
 #include <taproot/errno.h>
+#include <taproot/irq.h>
 #include <taproot/log.h>
 #include <taproot/option.h>
 #include <xen/vcpu.h>
@@ -73,15 +74,14 @@ static void deferred_work(struct vcpu *v)
 	hvm_refill(v->domain);
 }
 
-/* An NMI of the machine (SERR#, watchdog) is the hardware domain's. */
-static void pass_nmi(struct vcpu *v)
+void hvm_pass_nmi(void)
 {
 	struct pcpu *p = this_cpu();
 
 	if (p->nmi_pending) {
 		p->nmi_pending = false;
-		if (v->domain->hardware) {
-			vlapic_accept_nmi(&v->lapic);
+		if (hardware_domain) {
+			irq_deliver_nmi_pin(hardware_domain);
 		}
 	}
 }
@@ -105,7 +105,7 @@ static bool wakes(struct vcpu *v)
 static void wait_for_event(struct vcpu *v)
 {
 	for (;;) {
-		pass_nmi(v);
+		hvm_pass_nmi();
 		if (v->domain->end != DOMAIN_RUNNING || vcpu_needs_attention(&v->life)) {
 			vtime_runstate(v, RUNSTATE_running);
 			return;
@@ -129,7 +129,7 @@ static void wait_for_start(struct vcpu *v)
 {
 	vtime_runstate(v, RUNSTATE_offline);
 	while (v->domain->end == DOMAIN_RUNNING && !vcpu_stirs(v)) {
-		pass_nmi(v);
+		hvm_pass_nmi();
 		irq_wait();
 	}
 	vtime_runstate(v, RUNSTATE_running);
@@ -148,7 +148,7 @@ struct vcpu *hvm_work(struct vcpu *v)
 		if (v->deferred != NULL || v->domain->refill) {
 			deferred_work(v);
 		}
-		pass_nmi(v);
+		hvm_pass_nmi();
 		if (v->arch->halted || v->wait) {
 			wait_for_event(v);
 		}

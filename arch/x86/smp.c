@@ -56,6 +56,7 @@ void ap_main(void)
 	struct pcpu *p = this_cpu();
 
 	while (!__atomic_load_n(&p->start, __ATOMIC_ACQUIRE)) {
+		hvm_pass_nmi();
 		irq_wait();
 	}
 	hvm_run(p->start);

@@ -16,11 +16,12 @@ static void window_open(struct vmcb *b, unsigned priority)
 	b->icpt_cr |= ICPT_CR8_WRITE;
 }
 
-static uint64_t exception_event(struct hvm_exception *e)
+/* In real mode there are no error codes, and VMRUN refuses one (APMv2 15.20). */
+static uint64_t exception_event(struct hvm_exception *e, bool real_mode)
 {
 	uint64_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION | e->vector;
 
-	if (e->has_error) {
+	if (e->has_error && !real_mode) {
 		event |= EVENT_ERROR_VALID | (uint64_t)e->error << 32;
 	}
 	e->valid = false;
@@ -115,7 +116,7 @@ void svm_choose_event(struct vcpu *v)
 		b->eventinj = s->reinject;
 		s->reinject = 0;
 	} else if (v->arch->exception.valid) {
-		b->eventinj = exception_event(&v->arch->exception);
+		b->eventinj = exception_event(&v->arch->exception, !(b->cr0 & CR0_PE));
 	} else {
 		inject_nmi(v, b);
 	}

@@ -60,6 +60,7 @@ void arch_vcpu_load(struct vcpu *v, const struct vcpu_registers *r)
 	a->tsc_offset = __atomic_load_n(&v->domain->vcpu[0]->arch->tsc_offset, __ATOMIC_RELAXED);
 	hvm->set_tsc_offset(v, a->tsc_offset);
 	hvm->load(v, r);
+	vtime_update(v);
 }
 
 static uint64_t cr4_allowed(struct vcpu *v)

@@ -213,6 +213,7 @@ static struct iommu_ops ops = {
 	.entry_set = vtd_entry_set,
 	.entry_message = vtd_entry_message,
 	.entry_pin = vtd_entry_pin,
+	.entry_block = vtd_entry_block,
 	.ioapic_requester = vtd_ioapic_requester,
 	.log = log_units,
 };

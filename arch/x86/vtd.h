@@ -166,6 +166,7 @@ int vtd_refill(void);
 int vtd_remap_init(void);
 void vtd_entry_set(unsigned index, const struct remap_entry *e);
 void vtd_entry_message(unsigned index, uint64_t *addr, uint32_t *data);
+void vtd_entry_block(unsigned index, uint64_t *addr, uint32_t *data);
 uint64_t vtd_entry_pin(unsigned index, unsigned vector);
 sbdf_t vtd_ioapic_requester(unsigned ioapic);
 

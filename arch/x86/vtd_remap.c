@@ -20,6 +20,7 @@
 /* Remappable format of messages (5.1.2.2) and redirection entries (5.1.5.1). */
 #define MSI_REMAPPED  0xfee00010ull
 #define MSI_INDEX_LOW 0x7fffu
+#define MSI_SUBHANDLE 0x8u
 #define RTE_REMAPPED  (1ull << 48)
 
 static uint64_t destination(uint32_t apic_id)
@@ -97,6 +98,13 @@ void vtd_entry_message(unsigned index, uint64_t *addr, uint32_t *data)
 {
 	*addr = MSI_REMAPPED | (index & MSI_INDEX_LOW) << 5 | (index >> 15) << 2;
 	*data = 0;
+}
+
+/* Subhandle valid (VT-d 4.1 5.1.2.2): the data is added to the handle. */
+void vtd_entry_block(unsigned index, uint64_t *addr, uint32_t *data)
+{
+	vtd_entry_message(index, addr, data);
+	*addr |= MSI_SUBHANDLE;
 }
 
 uint64_t vtd_entry_pin(unsigned index, unsigned vector)

@@ -74,5 +74,6 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *out)
 	out->max_pages = balloon_pages_max(d);
 	out->shared_info_frame = event_shared_info_frame(d);
 	out->gpaddr_bits = (uint8_t)__builtin_ctzll(d->memmap.limit);
-	out->arch_config.emulation_flags = XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_VPCI;
+	out->arch_config.emulation_flags =
+		XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_VPCI;
 }

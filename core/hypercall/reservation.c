@@ -54,8 +54,7 @@ int64_t memory_change_reservation(struct hypercall *h)
 	done = command == XENMEM_decrease_reservation ? balloon_out(d, pfn, count, r.extent_order)
 						      : balloon_in(d, pfn, count, r.extent_order);
 	progress += done;
-	if (done < count || count < MIN(BALLOON_BATCH, r.nr_extents) ||
-	    progress == r.nr_extents) {
+	if (done < count || count < MIN(BALLOON_BATCH, r.nr_extents) || progress == r.nr_extents) {
 		return (int64_t)progress;
 	}
 	return memory_again(h, progress);

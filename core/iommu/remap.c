@@ -9,6 +9,10 @@
  * for those behind a bridge that changes ids the bridge's bus. A level pin is
  * programmed at every change all the same, because the IO-APIC matches the
  * vector of an EOI with its own (VT-d 4.1 5.1.5.1).
+ *
+ * The messages of one MSI capability differ in the low bits of their data, by
+ * which the unit finds their entries in one block: it is taken as a whole, the
+ * sources in it are bound one by one.
  */
 #include <taproot/arch.h>
 #include <taproot/errno.h>
@@ -67,18 +71,21 @@ void remap_forget_device(void)
 	lock_release(&remap.lock);
 }
 
-static int entry_alloc(void)
+/* `count` entries, a power of two up to 32, aligned to it. */
+static int entry_alloc(unsigned count)
 {
+	uint64_t mask = ones(8) >> (64 - count);
+	unsigned first = (unsigned)ALIGN_UP(remap.next, count);
 	int found = -ENOSPC;
 
 	lock_acquire(&remap.lock);
-	for (unsigned n = 0; n < remap.count; n++) {
-		unsigned i = (remap.next + n) % remap.count;
+	for (unsigned n = 0; n < remap.count; n += count) {
+		unsigned i = (first + n) % remap.count;
 
-		if (!(remap.used[i / 64] >> (i % 64) & 1)) {
-			remap.used[i / 64] |= 1ull << (i % 64);
-			remap.used_count++;
-			remap.next = i + 1;
+		if (!(remap.used[i / 64] >> (i % 64) & mask)) {
+			remap.used[i / 64] |= mask << (i % 64);
+			remap.used_count += count;
+			remap.next = i + count;
 			found = (int)i;
 			break;
 		}
@@ -87,11 +94,13 @@ static int entry_alloc(void)
 	return found;
 }
 
-static void entry_free(unsigned i)
+static void entry_free(unsigned i, unsigned count)
 {
+	uint64_t mask = ones(8) >> (64 - count);
+
 	lock_acquire(&remap.lock);
-	remap.used[i / 64] &= ~(1ull << (i % 64));
-	remap.used_count--;
+	remap.used[i / 64] &= ~(mask << (i % 64));
+	remap.used_count -= count;
 	lock_release(&remap.lock);
 }
 
@@ -152,7 +161,7 @@ int remap_bind(struct irq_source *src)
 		return 0;
 	}
 	if (fresh) {
-		int entry = entry_alloc();
+		int entry = entry_alloc(1);
 
 		if (entry < 0) {
 			return entry;
@@ -177,14 +186,49 @@ void remap_release(struct irq_source *src)
 {
 	if (src->remap) {
 		iommu.ops->entry_set(src->remap - 1, NULL);
-		entry_free(src->remap - 1);
-		src->remap = 0;
+		if (!src->remap_block) {
+			entry_free(src->remap - 1, 1);
+			src->remap = 0;
+		}
+	}
+}
+
+/* ---- blocks ---- */
+
+bool remap_has_blocks(void)
+{
+	return remap.count && iommu.ops->entry_block;
+}
+
+int remap_block_take(struct irq_source *const src[], unsigned count)
+{
+	int first = remap_has_blocks() ? entry_alloc(count) : -ENODEV;
+	struct remap_entry e = {.vector = 0};
+
+	for (unsigned i = 0; first >= 0 && i < count; i++) {
+		set_requester(src[i], &e);
+		src[i]->remap = (uint32_t)first + i + 1;
+		src[i]->remap_verify = e.verify;
+		src[i]->remap_requester = e.requester;
+		src[i]->remap_block = true;
+	}
+	return MIN(first, 0);
+}
+
+void remap_block_release(struct irq_source *const src[], unsigned count)
+{
+	entry_free(src[0]->remap - 1, count);
+	for (unsigned i = 0; i < count; i++) {
+		src[i]->remap = 0;
+		src[i]->remap_block = false;
 	}
 }
 
 void remap_message(const struct irq_source *src, uint64_t *addr, uint32_t *data)
 {
-	if (src->remap) {
+	if (src->remap_block) {
+		iommu.ops->entry_block(src->remap - 1, addr, data);
+	} else if (src->remap) {
 		iommu.ops->entry_message(src->remap - 1, addr, data);
 	} else {
 		arch_msi_message(src->cpu, src->vector, addr, data);

@@ -156,6 +156,7 @@ static int table_build(struct iommu_table *t)
 	if (rc == 0) {
 		rc = map_regions(t);
 	}
+	nested_flushed(&t->tree); /* nobody has seen them yet */
 	nested_trim(&t->tree, RESERVE_PAGES);
 	return rc;
 }

@@ -14,9 +14,6 @@
  *
  * Where interrupts are remapped (iommu.h) a message moves by its entry: nothing
  * is masked, the device is not touched.
- *
- * Deliberately not supported: several messages of one MSI capability as one
- * block (each is a source with its own mask).
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>

@@ -5,11 +5,9 @@
  * first access on a trap path, takes what was set aside, and is refused with
  * a line in the log when that is used up.
  *
- * It leaves the index when its bus gets another number, or when another device
- * answers in its place.
- *
- * Deliberately not supported: taking out a function that is just pulled out;
- * its registers read as the machine's all ones.
+ * It leaves the index when its bus gets another number, when its slot says that
+ * it is gone (bridge.c), when the domain reports that and it does not answer, or
+ * when another device answers in its place.
  */
 #include <taproot/errno.h>
 #include <taproot/iommu.h>
@@ -89,6 +87,7 @@ void pci_leave(struct pci_function *f)
 
 	lock_assert(&root->domain->pci_lock);
 	msi_drop(f);
+	msi_leave(f);
 	msix_drop(f);
 	iommu_device_hold(f->sbdf);
 	/* Whoever looks it up without a lock may still find it for a moment. */
@@ -109,11 +108,10 @@ void pci_leave(struct pci_function *f)
 	root->function_count--;
 }
 
-void pci_drop(struct pci_function *f)
+void pci_drop(struct pci_function *f, const char *why)
 {
 	log_guest("pci: " SBDF_FMT " (%04x:%04x) %s: dropped", SBDF_ARGS(f->sbdf),
-		  f->identity & 0xffff, f->identity >> 16,
-		  f->gone ? "has been replaced" : "gets another number");
+		  f->identity & 0xffff, f->identity >> 16, why);
 	sriov_drop(f);
 	pci_leave(f);
 	spare_function_put(f->root, f);
@@ -230,7 +228,7 @@ int pci_device_remove(struct pci_root *root, sbdf_t s)
 		rc = 0;
 		if (!f->pf && arch_pci_read(s, PCI_REG_VENDOR, 4) == 0xffffffffu) {
 			f->gone = true;
-			pci_drop(f);
+			pci_drop(f, "does not answer");
 		}
 	}
 	lock_release(&root->domain->pci_lock);

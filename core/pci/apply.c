@@ -23,21 +23,69 @@ struct pci_effect *pci_effect_add(struct pci_effects *e, enum pci_effect_kind ki
 }
 
 /* Effects on interrupts; `on`: those that come before the register write. */
-static bool apply_interrupt(struct pci_function *f, struct pci_effect *effect, bool on)
+static void apply_interrupt(struct pci_function *f, struct pci_effect *effect, bool on)
 {
 	switch (effect->kind) {
 	case PCI_EFFECT_MSI:
 		if (msi_enabled(f) == on) {
 			effect->result = msi_apply(f);
 		}
-		return true;
+		break;
 	case PCI_EFFECT_MSIX_ALL:
 		if (msix_enabled(f) == on) {
 			msix_apply_all(f);
 		}
-		return true;
+		break;
 	default:
-		return false;
+		break;
+	}
+}
+
+/* Before the register is written, while the functions can still be reached. */
+static void apply_before(struct pci_function *f, struct pci_access *a, struct pci_effect *effect)
+{
+	bool own = f->msi.offset == (a->reg & ~3);
+
+	switch (effect->kind) {
+	case PCI_EFFECT_BUSES:
+		bridge_renumber(f, (uint32_t)effect->address);
+		break;
+	case PCI_EFFECT_VFS:
+		sriov_prepare(f, effect);
+		break;
+	case PCI_EFFECT_RESIZE:
+		rebar_prepare(f, effect);
+		break;
+	case PCI_EFFECT_MSI:
+		if (own) {
+			msi_renew(f);
+		}
+		apply_interrupt(f, effect, true);
+		/* No vector was left for it: it must not be enabled. */
+		if (own && msi_enabled(f) && msi_unready(f)) {
+			access_clear(a, (uint32_t)MSI_CTL_ENABLE << 16);
+			f->msi.blocked = true;
+		}
+		break;
+	default:
+		apply_interrupt(f, effect, true);
+	}
+}
+
+static void apply_after(struct pci_function *f, struct pci_effect *effect)
+{
+	switch (effect->kind) {
+	case PCI_EFFECT_RESET:
+		reset_mark(f, effect);
+		break;
+	case PCI_EFFECT_VFS:
+		sriov_apply(f, effect);
+		break;
+	case PCI_EFFECT_RESIZE:
+		rebar_apply(f, effect);
+		break;
+	default:
+		apply_interrupt(f, effect, false);
 	}
 }
 
@@ -48,31 +96,9 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 
 	lock_assert(&f->root->domain->pci_lock);
 	for (unsigned i = 0; i < e->count; i++) {
-		struct pci_effect *effect = &e->effect[i];
-
-		if (effect->kind == PCI_EFFECT_BUSES) {
-			/* While the functions can still be reached. */
-			bridge_renumber(f, (uint32_t)effect->address);
-			continue;
-		}
-		if (effect->kind == PCI_EFFECT_VFS) {
-			sriov_prepare(f, effect);
-			continue;
-		}
-		if (effect->kind == PCI_EFFECT_MSI && f->msi.offset == (a->reg & ~3)) {
-			msi_renew(f);
-		}
-		if (apply_interrupt(f, effect, true)) {
-			/* No vector was left for it: it must not be enabled. */
-			if (effect->kind == PCI_EFFECT_MSI && f->msi.offset == (a->reg & ~3) &&
-			    msi_enabled(f) && !(effect->result & PCI_RESULT_BOUND) &&
-			    !(f->msi.mask & 1)) {
-				access_clear(a, (uint32_t)MSI_CTL_ENABLE << 16);
-				f->msi.blocked = true;
-			}
-		} else if (effect->kind != PCI_EFFECT_RESET) {
-			mapping = true;
-		}
+		apply_before(f, a, &e->effect[i]);
+		mapping |= e->effect[i].kind == PCI_EFFECT_MAP ||
+			   e->effect[i].kind == PCI_EFFECT_UNMAP;
 	}
 	if (verdict == VERDICT_PERFORM) {
 		arch_pci_write(a->sbdf, a->reg, a->len, a->value);
@@ -81,12 +107,6 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 		map_apply(f, e);
 	}
 	for (unsigned i = 0; i < e->count; i++) {
-		if (e->effect[i].kind == PCI_EFFECT_RESET) {
-			reset_mark(f, &e->effect[i]);
-		} else if (e->effect[i].kind == PCI_EFFECT_VFS) {
-			sriov_apply(f, &e->effect[i]);
-		} else {
-			(void)apply_interrupt(f, &e->effect[i], false);
-		}
+		apply_after(f, &e->effect[i]);
 	}
 }

@@ -9,6 +9,9 @@
  * last written are kept, as a reset of the bridge itself clears them without
  * moving anybody.
  *
+ * Ports with a slot (PCIe 6.0 6.7): who is pulled out of it is dropped when the
+ * slot's registers are written and say that nobody is there.
+ *
  * Deliberately not supported: the bridge's windows, which are the machine's
  * and the domain's affair.
  */
@@ -66,19 +69,82 @@ enum verdict bridge_write_buses(struct pci_function *f, struct pci_access *a, st
 	return VERDICT_PERFORM;
 }
 
-void bridge_renumber(struct pci_function *f, uint32_t old)
+/* Link Disable is a reset of what is behind it, at both edges as above (PCIe 6.0 6.6.1). */
+enum verdict bridge_write_link(struct pci_function *f, struct pci_access *a, struct pci_effects *e)
 {
-	bool moved = secondary_of(old) != secondary_of(f->buses);
+	bool unlinked = access_merge(a, f->unlinked ? EXP_LINKCTL_DISABLE : 0,
+				     EXP_LINKCTL_DISABLE) != 0;
+
+	if (f->unlinked || unlinked) {
+		pci_effect_add(e, PCI_EFFECT_RESET, 0, PCI_RESET_BEHIND, 0);
+	}
+	f->unlinked = unlinked;
+	return VERDICT_PERFORM;
+}
+
+/*
+ * The domain's driver writes here when it turns off power, and when it has seen that a card came or
+ * went (it clears the status bit that told it): the moment to look.
+ */
+enum verdict bridge_write_slot(struct pci_function *f, struct pci_access *a, struct pci_effects *e)
+{
+	(void)f;
+	(void)a;
+	pci_effect_add(e, PCI_EFFECT_RESET, 0, PCI_RESET_SLOT, 0);
+	return VERDICT_PERFORM;
+}
+
+void bridge_admit_express(struct pci_function *f, unsigned offset)
+{
+	if (f->layout != PCI_HEADER_BRIDGE || f->port ||
+	    offset + EXP_REG_SLOTCTL + 4 > PCI_CONFIG_SIZE ||
+	    !(arch_pci_read(f->sbdf, offset + EXP_REG_CAPS, 2) & EXP_CAPS_SLOT)) {
+		return;
+	}
+	if (header_set_concern(f, offset + EXP_REG_LINKCTL, 4, CONCERN_LINK) &&
+	    header_set_concern(f, offset + EXP_REG_SLOTCTL, 4, CONCERN_SLOT)) {
+		f->port = (uint8_t)offset;
+	}
+}
+
+/* ---- functions that leave ---- */
+
+/* Those that the bridge, with `buses`, leads to but does not any more with `now`. */
+static void bridge_drop(struct pci_function *f, uint32_t buses, uint32_t now, bool gone,
+			const char *why)
+{
 	struct pci_function *g = f->root->functions;
 
 	while (g) {
 		/* Virtual functions go with their physical one. */
-		if (!g->pf && bridge_leads_to(f, old, g->sbdf) &&
-		    (moved || !bridge_leads_to(f, f->buses, g->sbdf))) {
-			pci_drop(g);
+		if (!g->pf && bridge_leads_to(f, buses, g->sbdf) &&
+		    !bridge_leads_to(f, now, g->sbdf)) {
+			g->gone = gone;
+			pci_drop(g, why);
 			g = f->root->functions;
 		} else {
 			g = g->next;
 		}
 	}
+}
+
+void bridge_look_slot(struct pci_function *f)
+{
+	uint32_t slot = arch_pci_read(f->sbdf, f->port + EXP_REG_SLOTCTL, 4);
+
+	if (slot == 0xffffffffu) {
+		return;
+	}
+	if (!(slot >> 16 & EXP_SLOTSTS_PRESENCE)) {
+		bridge_drop(f, f->buses, 0, true, "is pulled out");
+	} else if (slot & EXP_SLOTCTL_OFF) {
+		reset_mark_behind(f);
+	}
+}
+
+void bridge_renumber(struct pci_function *f, uint32_t old)
+{
+	bool moved = secondary_of(old) != secondary_of(f->buses);
+
+	bridge_drop(f, old, moved ? 0 : f->buses, false, "gets another number");
 }

@@ -27,6 +27,7 @@ static void cap_admit_one(struct pci_function *f, unsigned id, unsigned offset)
 		msix_admit(f, offset);
 		break;
 	case PCI_CAPID_EXPRESS:
+		bridge_admit_express(f, offset);
 		if (!f->express && offset + EXP_REG_DEVCTL < PCI_CONFIG_SIZE &&
 		    (arch_pci_read(f->sbdf, offset + EXP_REG_DEVCAP, 4) & EXP_DEVCAP_FLR) &&
 		    header_set_concern(f, offset + EXP_REG_DEVCTL, 4, CONCERN_EXPRESS)) {
@@ -87,6 +88,8 @@ static void cap_admit_extended_one(struct pci_function *f, unsigned id, unsigned
 {
 	if (id == PCI_EXTCAPID_SRIOV) {
 		sriov_admit(f, offset);
+	} else if (id == PCI_EXTCAPID_REBAR) {
+		rebar_admit(f, offset);
 	}
 }
 

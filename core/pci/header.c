@@ -38,6 +38,11 @@ void access_clear(struct pci_access *a, uint32_t bits)
 	a->value &= ~(bits >> access_shift(a));
 }
 
+void access_set(struct pci_access *a, uint32_t bits)
+{
+	a->value |= bits >> access_shift(a) & (uint32_t)ones(a->len);
+}
+
 /* ---- who decodes what ---- */
 
 /* Extended registers, as one span. */

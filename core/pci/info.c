@@ -95,7 +95,14 @@ static void log_function(const struct pci_function *f)
 
 void pci_root_log(struct pci_root *root)
 {
+	struct pci_root_stats stats;
+
 	lock_acquire(&root->domain->pci_lock);
+	pci_root_stats(root, &stats);
+	log_info("pci: %u functions, %u BARs mapped, %u waiting, %u spare functions, %u spare "
+		 "entries",
+		 stats.functions, stats.bars_mapped, stats.bars_pending, stats.spare_functions,
+		 stats.spare_entries);
 	for (unsigned i = 0; i < root->ecam_count; i++) {
 		const struct pci_window *w = &root->ecam[i].window;
 

@@ -9,8 +9,11 @@
  * than by that bit, which would turn its interrupts into INTx: a re-route
  * changes the address alone, with one vector on both processors.
  *
- * Deliberately not supported: more than one message a function. Multiple
- * Message Capable reads as one message.
+ * Several messages of a function (6.8.1.3) differ in the low bits of the data,
+ * which the device counts up. Each is a source of its own, with its own mask
+ * bit; the device is told the first of a block of remapping entries. Without
+ * interrupt remapping they would need neighbouring vectors of ours, moving
+ * together: there Multiple Message Capable reads as one message.
  */
 #include <taproot/iommu.h>
 #include <taproot/log.h>
@@ -40,12 +43,20 @@ bool msi_enabled(const struct pci_function *f)
 
 /* ---- the machine's side ---- */
 
+static struct irq_source *msi_source(struct pci_msi *m, unsigned i)
+{
+	return i ? &m->more[i - 1].src : &m->src;
+}
+
 static void msi_source_mask(struct irq_source *src, bool masked)
 {
 	struct pci_function *f = src->ctx;
+	struct pci_msi *m = &f->msi;
+	uint32_t bit = 1u << src->index;
 
-	if (f->msi.maskable && !f->gone) {
-		arch_pci_write(f->sbdf, reg_mask(&f->msi), 4, masked ? 1 : 0);
+	m->machine_mask = masked ? m->machine_mask | bit : m->machine_mask & ~bit;
+	if (m->maskable && !f->gone) {
+		arch_pci_write(f->sbdf, reg_mask(m), 4, m->machine_mask);
 	}
 }
 
@@ -55,7 +66,8 @@ static void msi_source_route(struct irq_source *src)
 	uint64_t address;
 	uint32_t data;
 
-	remap_message(src, &address, &data);
+	/* In a block the first message stands for all. */
+	remap_message(f->msi.block ? &f->msi.src : src, &address, &data);
 	arch_pci_write(f->sbdf, f->msi.offset + MSI_REG_ADDRESS, 4, (uint32_t)address);
 	if (f->msi.is64) {
 		arch_pci_write(f->sbdf, f->msi.offset + MSI_REG_ADDRESS_HI, 4,
@@ -69,40 +81,142 @@ static const struct irq_source_ops msi_source_ops = {
 	.route = msi_source_route,
 };
 
+/* Control as the machine has to have it: with the messages that there are sources for. */
+static uint16_t msi_machine_control(const struct pci_msi *m)
+{
+	unsigned log2 = (m->control & MSI_CTL_ALLOCATED) >> 4;
+
+	while (1u << log2 > m->offered) {
+		log2--;
+	}
+	return (uint16_t)((m->control & ~MSI_CTL_ALLOCATED) | log2 << 4);
+}
+
+/* How many messages the guest has enabled. */
+static unsigned msi_wanted(const struct pci_msi *m)
+{
+	return 1u << ((msi_machine_control(m) & MSI_CTL_ALLOCATED) >> 4);
+}
+
 static void msi_write_control(struct pci_function *f, uint16_t control)
 {
 	arch_pci_write(f->sbdf, f->msi.offset + MSI_REG_CONTROL, 2, control);
 }
 
+/* ---- messages ---- */
+
+static void msi_block_sources(struct pci_msi *m, struct irq_source **out)
+{
+	for (unsigned i = 0; i < m->messages; i++) {
+		out[i] = msi_source(m, i);
+	}
+}
+
+static void msi_stop(struct pci_msi *m)
+{
+	struct irq_source *src[MSI_MESSAGES_MAX];
+
+	for (unsigned i = 0; i < m->messages; i++) {
+		irq_source_release(msi_source(m, i));
+	}
+	if (m->block) {
+		msi_block_sources(m, src);
+		remap_block_release(src, m->messages);
+		m->block = false;
+	}
+	m->messages = 0;
+}
+
+/* The guest begins to use `count` messages. Several without a block stay unbound. */
+static void msi_begin(struct pci_function *f, unsigned count)
+{
+	struct irq_source *src[MSI_MESSAGES_MAX];
+	struct pci_msi *m = &f->msi;
+	int rc;
+
+	m->messages = (uint8_t)count;
+	m->machine_mask = (uint32_t)(ones(8) >> (64 - count));
+	if (m->maskable) {
+		arch_pci_write(f->sbdf, reg_mask(m), 4, m->machine_mask);
+	}
+	if (count == 1) {
+		return;
+	}
+	msi_block_sources(m, src);
+	rc = remap_block_take(src, count);
+	m->block = rc == 0;
+	if (m->block) {
+		msi_source_route(&m->src);
+	} else {
+		log_guest("pci: " SBDF_FMT ": no block of %u remapping entries for MSI (error %d)",
+			  SBDF_ARGS(f->sbdf), count, rc);
+	}
+}
+
+bool msi_unready(struct pci_function *f)
+{
+	struct pci_msi *m = &f->msi;
+
+	for (unsigned i = 0; i < m->messages; i++) {
+		if (!(m->mask >> i & 1) && !msi_source(m, i)->bound) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Bring one message to what the guest wants. */
+static void msi_apply_one(struct pci_msi *m, unsigned i)
+{
+	uint32_t low = m->messages - 1u;
+	bool masked = (m->mask >> i & 1) || !msi_address_valid(m->address);
+
+	if (m->messages > 1 && !m->block) {
+		return;
+	}
+	irq_source_update(msi_source(m, i), masked, m->address, (m->data & ~low) | (i & low));
+}
+
 uint32_t msi_apply(struct pci_function *f)
 {
 	struct pci_msi *m = &f->msi;
-	bool masked = (m->mask & 1) || !msi_address_valid(m->address);
+	uint32_t result = PCI_RESULT_NONE;
 
 	if (!msi_enabled(f)) {
 		m->blocked = false;
-		irq_source_release(&m->src);
-		return PCI_RESULT_NONE;
+		msi_stop(m);
+		return result;
 	}
-	if (masked && !m->src.bound) {
-		msi_source_mask(&m->src, true);
+	if (m->messages != msi_wanted(m)) {
+		msi_stop(m);
+		msi_begin(f, msi_wanted(m));
 	}
-	irq_source_update(&m->src, masked, m->address, m->data);
-	if (m->blocked && m->src.bound) {
+	for (unsigned i = 0; i < m->messages; i++) {
+		msi_apply_one(m, i);
+		result |= msi_source(m, i)->bound ? PCI_RESULT_BOUND : 0;
+		result |= msi_source(m, i)->bound && !msi_source(m, i)->guest_masked
+				  ? PCI_RESULT_OPEN
+				  : 0;
+	}
+	if (m->blocked && !msi_unready(f)) {
 		m->blocked = false;
-		msi_write_control(f, m->control & ~MSI_CTL_ALLOCATED);
+		msi_write_control(f, msi_machine_control(m));
 	}
-	return (m->src.bound ? PCI_RESULT_BOUND : 0) |
-	       (m->src.bound && !masked ? PCI_RESULT_OPEN : 0);
+	return result;
 }
 
 void msi_renew(struct pci_function *f)
 {
 	struct pci_msi *m = &f->msi;
 
-	if (m->src.bound && !m->blocked &&
-	    !(arch_pci_read(f->sbdf, m->offset + MSI_REG_CONTROL, 2) & MSI_CTL_ENABLE)) {
-		irq_source_restore(&m->src);
+	if (!m->messages || m->blocked ||
+	    (arch_pci_read(f->sbdf, m->offset + MSI_REG_CONTROL, 2) & MSI_CTL_ENABLE)) {
+		return;
+	}
+	for (unsigned i = 0; i < m->messages; i++) {
+		if (msi_source(m, i)->bound) {
+			irq_source_restore(msi_source(m, i));
+		}
 	}
 }
 
@@ -113,7 +227,7 @@ void msi_drop(struct pci_function *f)
 	}
 	f->msi.control &= ~MSI_CTL_ENABLE;
 	if (!f->gone) {
-		msi_write_control(f, f->msi.control & ~MSI_CTL_ALLOCATED);
+		msi_write_control(f, msi_machine_control(&f->msi));
 	}
 	(void)msi_apply(f);
 }
@@ -144,6 +258,31 @@ static unsigned msi_size(const struct pci_msi *m)
 	return (m->is64 ? MSI_REG_MASK_64 : MSI_REG_MASK_32) + (m->maskable ? 8 : 0);
 }
 
+/* As many messages as the device has, where there are remapping entries for them, and memory. */
+static void msi_offer(struct pci_function *f)
+{
+	struct pci_msi *m = &f->msi;
+	unsigned capable = 1u << ((m->control & MSI_CTL_CAPABLE) >> 1);
+
+	m->offered = 1;
+	if (capable == 1 || capable > MSI_MESSAGES_MAX || !remap_has_blocks()) {
+		return;
+	}
+	m->more = spare_entries_take(f->root, capable - 1);
+	if (m->more) {
+		m->offered = (uint8_t)capable;
+	}
+}
+
+void msi_leave(struct pci_function *f)
+{
+	if (f->msi.more) {
+		spare_entries_put(f->root, f->msi.more, f->msi.offered - 1u);
+		f->msi.more = NULL;
+		f->msi.offered = 1;
+	}
+}
+
 void msi_admit(struct pci_function *f, unsigned offset)
 {
 	uint32_t header = arch_pci_read(f->sbdf, offset, 4);
@@ -168,10 +307,18 @@ void msi_admit(struct pci_function *f, unsigned offset)
 		return;
 	}
 	*m = found;
+	msi_offer(f);
 	m->control &= ~(MSI_CTL_CAPABLE | MSI_CTL_ALLOCATED);
-	irq_source_init(&m->src, &msi_source_ops, IRQ_MSI, f->root->domain, f, 0);
-	m->src.requester = f->sbdf;
-	m->src.same_vector = !m->maskable;
+	for (unsigned i = 0; 1u << i <= m->offered; i++) {
+		m->control = (uint16_t)((m->control & ~MSI_CTL_CAPABLE) | i << 1);
+	}
+	for (unsigned i = 0; i < m->offered; i++) {
+		struct irq_source *src = msi_source(m, i);
+
+		irq_source_init(src, &msi_source_ops, IRQ_MSI, f->root->domain, f, i);
+		src->requester = f->sbdf;
+		src->same_vector = !m->maskable;
+	}
 }
 
 /* ---- accesses ---- */
@@ -215,6 +362,7 @@ static enum verdict msi_write_header(struct pci_function *f, struct pci_access *
 
 	m->control = (uint16_t)(new >> 16);
 	access_clear(a, MSI_CTL_ALLOCATED << 16);
+	access_set(a, (uint32_t)(msi_machine_control(m) & MSI_CTL_ALLOCATED) << 16);
 	if ((old | new) & (MSI_CTL_ENABLE << 16)) {
 		pci_effect_add(e, PCI_EFFECT_MSI, 0, 0, m->address);
 	}
@@ -242,7 +390,7 @@ enum verdict msi_write(struct pci_function *f, struct pci_access *a, struct pci_
 	} else if (reg == reg_data(m)) {
 		m->data = access_merge(a, dword, 0xffff);
 	} else {
-		m->mask = access_merge(a, dword, 1);
+		m->mask = access_merge(a, dword, (uint32_t)(ones(8) >> (64 - m->offered)));
 	}
 	if (msi_enabled(f)) {
 		pci_effect_add(e, PCI_EFFECT_MSI, 0, 0, m->address);

@@ -20,10 +20,14 @@ const struct pci_concern pci_concerns[CONCERN_COUNT] = {
 	[CONCERN_AF] = {NULL, reset_write_af},
 	[CONCERN_BRIDGE] = {NULL, bridge_write_control},
 	[CONCERN_BUSES] = {NULL, bridge_write_buses},
+	[CONCERN_LINK] = {NULL, bridge_write_link},
+	[CONCERN_SLOT] = {NULL, bridge_write_slot},
 	[CONCERN_MSI] = {msi_read, msi_write},
 	[CONCERN_MSIX] = {msix_read, msix_write},
 	[CONCERN_MSI_REFUSED] = {NULL, msi_write_refused},
 	[CONCERN_MSIX_REFUSED] = {NULL, msix_write_refused},
+	[CONCERN_REBAR] = {NULL, rebar_write},
+	[CONCERN_REBAR_REFUSED] = {NULL, rebar_write_refused},
 	[CONCERN_SRIOV] = {NULL, sriov_write},
 	[CONCERN_SRIOV_REFUSED] = {NULL, sriov_write_refused},
 };
@@ -94,7 +98,7 @@ static void passthrough_strange(struct pci_function *f, sbdf_t sbdf)
 		reset_mark_absent(f);
 	} else if (identity != f->identity) {
 		f->gone = true;
-		pci_drop(f);
+		pci_drop(f, "has been replaced");
 		(void)pci_admit(root, sbdf, identity);
 	}
 	lock_release(&root->domain->pci_lock);

@@ -41,10 +41,14 @@ enum pci_concern_id {
 	CONCERN_AF,
 	CONCERN_BRIDGE,
 	CONCERN_BUSES,
+	CONCERN_LINK,
+	CONCERN_SLOT,
 	CONCERN_MSI,
 	CONCERN_MSIX,
 	CONCERN_MSI_REFUSED,
 	CONCERN_MSIX_REFUSED,
+	CONCERN_REBAR,
+	CONCERN_REBAR_REFUSED,
 	CONCERN_SRIOV,
 	CONCERN_SRIOV_REFUSED,
 	CONCERN_COUNT
@@ -90,8 +94,13 @@ struct pci_msi {
 	uint16_t control; /* as the guest sees it */
 	uint32_t data;
 	uint32_t mask;
+	uint32_t machine_mask; /* as written there */
 	uint64_t address;
+	uint8_t offered;  /* messages that the guest may use */
+	uint8_t messages; /* that it uses now: their sources may be bound; 0: off */
+	bool block;       /* they have a block of remapping entries */
 	struct irq_source src;
+	struct msix_entry *more; /* the sources of messages 1 and up; for their src only */
 };
 
 struct msix_entry {
@@ -153,6 +162,14 @@ struct pci_sriov {
 	struct pci_function *next; /* of the root's list of physical functions */
 };
 
+/* Resizable BARs: their control registers. */
+struct pci_rebar {
+	uint16_t offset;
+	uint8_t count;
+	uint8_t bar[PCI_BARS_NORMAL];
+	uint32_t control[PCI_BARS_NORMAL];
+};
+
 /* Extended registers that a concern decodes. */
 #define PCI_SPANS_MAX 4u
 struct pci_span {
@@ -171,12 +188,14 @@ struct pci_function {
 	uint8_t pm; /* capability offsets, 0: none */
 	uint8_t express;
 	uint8_t af;
+	uint8_t port; /* a port's Express capability, when its link or slot is decoded */
 	bool sleeping;  /* in D3 */
 	bool stale;     /* may have been reset: look again at the next access */
 	bool lost;      /* and then its registers are those after a reset */
 	bool gone;      /* somebody else is in its place: nothing is written there */
 	bool keeps;     /* No_Soft_Reset: D3 to D0 is no reset */
 	bool resets;    /* a bridge's Secondary Bus Reset as last written */
+	bool unlinked;  /* and Link Disable */
 	uint32_t buses; /* a bridge's dword at 18h as last written */
 	uint16_t class_code;
 	uint16_t command;
@@ -191,6 +210,7 @@ struct pci_function {
 	bool waiting; /* it has not answered yet: its capabilities are not known */
 	bool exists;  /* in the index */
 	struct pci_sriov sriov;
+	struct pci_rebar rebar;
 	struct pci_bar bar[PCI_BARS_MAX];
 	struct pci_msi msi;
 	struct pci_msix msix; /* last: spare_function_clean() */
@@ -282,10 +302,10 @@ struct pci_function *pci_admit(struct pci_root *root, sbdf_t sbdf, uint32_t iden
  */
 enum verdict pci_access_absent(struct pci_root *root, struct pci_access *a);
 /*
- * Take a function out of the index: nothing of it stays mapped, bound or, unless it is gone,
- * enabled.
+ * Take a function out of the index: nothing of it stays mapped, bound or,
+ * unless it is gone, enabled. `why` is for the log.
  */
-void pci_drop(struct pci_function *f);
+void pci_drop(struct pci_function *f, const char *why);
 /* Vendor and device id mean that a function is there. */
 bool pci_identity_present(uint32_t identity);
 
@@ -316,6 +336,14 @@ enum verdict bridge_write_buses(struct pci_function *f, struct pci_access *a,
 				struct pci_effects *e);
 /* Does the bridge, when `buses` is in its dword at 18h, forward to the bus of `sbdf`? */
 bool bridge_leads_to(const struct pci_function *f, uint32_t buses, sbdf_t sbdf);
+enum verdict bridge_write_link(struct pci_function *f, struct pci_access *a,
+			       struct pci_effects *e);
+enum verdict bridge_write_slot(struct pci_function *f, struct pci_access *a,
+			       struct pci_effects *e);
+/* A port's Express capability. */
+void bridge_admit_express(struct pci_function *f, unsigned offset);
+/* The slot's registers were written: who is pulled out, or without power? */
+void bridge_look_slot(struct pci_function *f);
 /* The bridge is about to get new numbers: drop who had the `old` ones. */
 void bridge_renumber(struct pci_function *f, uint32_t old);
 
@@ -339,8 +367,9 @@ bool header_set_concern(struct pci_function *f, unsigned reg, unsigned size,
 uint32_t access_merge(const struct pci_access *a, uint32_t shadow, uint32_t writable);
 /* The part of dword `dword` that the read `a` wants. */
 uint32_t access_extract(const struct pci_access *a, uint32_t dword);
-/* Clear bits (given as of the dword) in the value of the write `a`. */
+/* Clear bits (given as of the dword) in the value of the write `a`; or set them. */
 void access_clear(struct pci_access *a, uint32_t bits);
+void access_set(struct pci_access *a, uint32_t bits);
 
 /* ---- bar.c ---- */
 struct bar_found {
@@ -372,6 +401,15 @@ void map_apply(struct pci_function *f, struct pci_effects *e);
 /* ---- cap.c ---- */
 void cap_admit(struct pci_function *f);
 void cap_admit_extended(struct pci_function *f);
+
+/* ---- rebar.c ---- */
+void rebar_admit(struct pci_function *f, unsigned offset);
+enum verdict rebar_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict rebar_write_refused(struct pci_function *f, struct pci_access *a,
+				 struct pci_effects *e);
+/* A PCI_EFFECT_RESIZE, before and after the register is written. */
+void rebar_prepare(struct pci_function *f, const struct pci_effect *effect);
+void rebar_apply(struct pci_function *f, struct pci_effect *effect);
 
 /* ---- sriov.c ---- */
 void sriov_admit(struct pci_function *f, unsigned offset);
@@ -422,8 +460,12 @@ bool msi_enabled(const struct pci_function *f);
 void msi_look(struct pci_function *f);
 /* The guest enables: a bound message that the machine has lost is written again. */
 void msi_renew(struct pci_function *f);
-/* Disable in the machine and give back the vector. */
+/* Disable in the machine and give back the vectors. */
 void msi_drop(struct pci_function *f);
+/* It must not be enabled: a message that is not masked has no vector. */
+bool msi_unready(struct pci_function *f);
+/* It leaves the index: its memory is spare. */
+void msi_leave(struct pci_function *f);
 /* Can an interrupt message have this address (SDM 3A 11.11.1)? */
 bool msi_address_valid(uint64_t address);
 
@@ -462,6 +504,8 @@ enum verdict reset_write_express(struct pci_function *f, struct pci_access *a,
 enum verdict reset_write_af(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
 /* The reset that an effect stands for has been written: who may have lost its registers? */
 void reset_mark(struct pci_function *f, const struct pci_effect *effect);
+/* All behind the bridge were reset. */
+void reset_mark_behind(struct pci_function *f);
 /* It does not answer, so what comes back has been reset. */
 void reset_mark_absent(struct pci_function *f);
 /* Bring f->sleeping to what the machine says. */

@@ -81,6 +81,7 @@ static int window_add(struct pci_root *root, const struct pci_window *w)
 
 int pci_window_report(struct pci_root *root, const struct pci_window *w, bool reserved)
 {
+	const char *said = reserved ? "" : " as not reserved";
 	const struct pci_window *have;
 	int rc;
 
@@ -99,10 +100,15 @@ int pci_window_report(struct pci_root *root, const struct pci_window *w, bool re
 		rc = window_add(root, w);
 	}
 	lock_release(&root->domain->pci_lock);
-	log_guest("pci: ECAM window of segment %u, buses %u-%u, bus 0 at %#lx is reported%s: %s %d",
-		  w->segment, w->bus_first, w->bus_last, w->bus0.v,
-		  reserved ? "" : " as not reserved",
-		  rc ? "refused, error" : have ? "known," : "served,", rc);
+	if (rc) {
+		log_guest("pci: ECAM window of segment %u, buses %u-%u, bus 0 at %#lx, reported%s: "
+			  "refused (error %d)",
+			  w->segment, w->bus_first, w->bus_last, w->bus0.v, said, rc);
+	} else if (!have) {
+		log_info("pci: ECAM window of segment %u, buses %u-%u, bus 0 at %#lx, reported: "
+			 "served",
+			 w->segment, w->bus_first, w->bus_last, w->bus0.v);
+	}
 	return rc;
 }
 

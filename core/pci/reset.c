@@ -7,8 +7,9 @@
  * answer, their registers tell: mappings follow them, and a message whose
  * enable bit is clear is forgotten, as the domain has to program it again.
  *
- * Deliberately not supported: resets by other ways (link disable, a device's
- * own registers). A message that is enabled after one is written again
+ * Link Disable and a slot without power reset what is behind them (bridge.c).
+ *
+ * Deliberately not supported: resets by other ways (a device's own registers). A message that is enabled after one is written again
  * (msi_renew(), msix_renew()); a function that was seen absent is marked.
  */
 #include <taproot/iommu.h>
@@ -79,18 +80,27 @@ void reset_mark_absent(struct pci_function *f)
 	mark_virtual(f, true);
 }
 
-void reset_mark(struct pci_function *f, const struct pci_effect *effect)
+void reset_mark_behind(struct pci_function *f)
 {
-	if (effect->index != PCI_RESET_BEHIND) {
-		mark(f, effect->index == PCI_RESET_FUNCTION);
-		mark_virtual(f, effect->index == PCI_RESET_FUNCTION);
-		return;
-	}
 	for (struct pci_function *g = f->root->functions; g; g = g->next) {
 		if (bridge_leads_to(f, f->buses, g->sbdf)) {
 			mark(g, true);
 		}
 	}
+}
+
+void reset_mark(struct pci_function *f, const struct pci_effect *effect)
+{
+	if (effect->index == PCI_RESET_SLOT) {
+		bridge_look_slot(f);
+		return;
+	}
+	if (effect->index != PCI_RESET_BEHIND) {
+		mark(f, effect->index == PCI_RESET_FUNCTION);
+		mark_virtual(f, effect->index == PCI_RESET_FUNCTION);
+		return;
+	}
+	reset_mark_behind(f);
 }
 
 void reset_read_state(struct pci_function *f)

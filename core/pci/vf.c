@@ -15,6 +15,7 @@
  * Deliberately not supported: virtual functions with header registers of their
  * own where the specification has zeros; they pass as the machine has them.
  */
+#include <taproot/heap.h>
 #include <taproot/iommu.h>
 #include <taproot/log.h>
 
@@ -61,12 +62,15 @@ void vf_open(struct pci_function *vf)
 
 /* ---- in and out of the index ---- */
 
-/* The struct of number `n`; they are made in order, and kept. NULL: no memory. */
-static struct pci_function *vf_struct(struct pci_function *pf, struct pci_function **last)
+/*
+ * The struct of the next number; they are made in order, and kept. NULL: no memory, of which the
+ * last eighth is for others.
+ */
+static struct pci_function *vf_struct(struct pci_function *pf, struct pci_function *last)
 {
-	struct pci_function **link = *last ? &(*last)->sibling : &pf->sriov.made;
+	struct pci_function **link = last ? &last->sibling : &pf->sriov.made;
 
-	if (!*link) {
+	if (!*link && page_free_count() > page_total_count() / 8) {
 		*link = spare_function_make();
 	}
 	return *link;
@@ -114,7 +118,7 @@ void vf_make_all(struct pci_function *pf)
 	unsigned made = 0;
 
 	for (unsigned n = 0; n < pf->sriov.count; n++) {
-		vf = vf_struct(pf, &vf);
+		vf = vf_struct(pf, vf);
 		if (!vf) {
 			log_guest("pci: " SBDF_FMT ": no memory for virtual functions from %u on",
 				  SBDF_ARGS(pf->sbdf), n);

@@ -9,6 +9,7 @@
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>
+#include <taproot/iommu.h>
 #include <taproot/pci.h>
 #include <taproot/pci_spec.h>
 #include <taproot/record.h>
@@ -81,6 +82,7 @@ void record_machine(struct domain *d)
 		.reg = RECORD_SIZE,
 		.asked = RECORD_MAGIC,
 		.value = m->limit,
+		.access = remap_has_blocks(),
 	};
 	struct pci_window w;
 

@@ -554,7 +554,7 @@ static void deep_sleep(void *arg)
 	}
 }
 
-static volatile uint64_t fresh_cr0, fresh_base, fresh_dr0;
+static volatile uint64_t fresh_base, fresh_dr0;
 
 static void look(void *arg)
 {

@@ -116,6 +116,16 @@ void ap_main(void)
 	}
 }
 
+void smp_startup(unsigned cpu, uint32_t address)
+{
+	uint32_t id = cpus[cpu].apic_id;
+
+	apic_send(id, ICR_INIT | ICR_ASSERT | ICR_LEVEL);
+	apic_send(id, ICR_INIT | ICR_LEVEL);
+	delay_us(10000);
+	apic_send(id, ICR_STARTUP | ICR_ASSERT | address >> 12);
+}
+
 bool smp_restart(unsigned cpu)
 {
 	struct cpu *c = &cpus[cpu];
@@ -130,10 +140,7 @@ bool smp_restart(unsigned cpu)
 	starting = cpu;
 	ap_stack = (uint32_t)(uint64_t)(stacks[cpu] + AP_STACK);
 	__asm__ volatile("mfence" : : : "memory");
-	apic_send(c->apic_id, ICR_INIT | ICR_ASSERT | ICR_LEVEL);
-	apic_send(c->apic_id, ICR_INIT | ICR_LEVEL);
-	delay_us(10000);
-	apic_send(c->apic_id, ICR_STARTUP | ICR_ASSERT | TRAMPOLINE >> 12);
+	smp_startup(cpu, TRAMPOLINE);
 	if (!WAIT(c->alive != alive, 200)) {
 		apic_send(c->apic_id, ICR_STARTUP | ICR_ASSERT | TRAMPOLINE >> 12);
 	}

@@ -76,7 +76,9 @@ void apic_count(struct frame *f);
 unsigned smp_find(void);
 /* Start them all; how many run. They wait for work with interrupts on. */
 unsigned smp_start(void);
-/* INIT, then SIPI to one processor: it starts over. */
+/* INIT, then SIPI with this page below 1 MiB, in real mode. */
+void smp_startup(unsigned cpu, uint32_t address);
+/* The same with our own code: it starts over and waits for work. */
 bool smp_restart(unsigned cpu);
 /* Run fn(arg) on another processor; smp_wait() until it returned, `us` at most. */
 void smp_run(unsigned cpu, void (*fn)(void *arg), void *arg);

@@ -7,6 +7,10 @@
 	.globl steps, usteps, steps32
 	.align	8
 steps:
+	.section .rodata.csteps, "a"
+	.globl	csteps
+	.align	8
+csteps:
 	.section .rodata.usteps, "a"
 	.align	8
 usteps:
@@ -211,6 +215,25 @@ step_code:
 	pop	%rbx
 	ret
 
+/* Over a hypercall: xen_version. */
+	.globl step_call
+step_call:
+.macro cstep insn:vararg
+	\insn
+	label	csteps
+.endm
+	pushfq
+	orq	$0x100, (%rsp)
+	popfq
+	cstep	mov $17, %eax
+	cstep	xor %edi, %edi
+	cstep	vmmcall
+	cstep	nop
+	cstep	pushfq
+	cstep	andq $~0x100, (%rsp)
+	cstep	popfq
+	ret
+
 	.globl step_user
 step_user:
 .macro ustep insn:vararg
@@ -240,6 +263,8 @@ step32_user:
 	.code64
 
 	.section .rodata.steps, "a"
+	.quad	0
+	.section .rodata.csteps, "a"
 	.quad	0
 	.section .rodata.usteps, "a"
 	.quad	0

@@ -335,7 +335,8 @@ static uint64_t other_function(uint64_t ecam)
 static void check_single_steps(uint64_t ecam)
 {
 	extern void step_code(uint64_t, uint64_t), step_user(void), step32_user(void);
-	extern const uint64_t steps[], usteps[], steps32[];
+	extern int64_t step_call(void);
+	extern const uint64_t steps[], usteps[], steps32[], csteps[];
 	uint64_t function = other_function(ecam);
 
 	trap_handlers[EXC_DB] = step_handler;
@@ -343,6 +344,10 @@ static void check_single_steps(uint64_t ecam)
 	check_steps("ring 0", steps);
 	check((read32(function + 0x3c) & 0xff) == 5, "a stepped write: %x",
 	      U(read32(function + 0x3c)));
+	if (has_xen()) {
+		check(step_call() >> 16 == 4, "a stepped hypercall");
+		check_steps("hypercall", csteps);
+	}
 	check(try_code(step_user, ecam, SEL_USER_CODE64, stack_top, RFLAGS_MBS | RFLAGS_TF) ==
 		      VECTOR_USER,
 	      "64-bit steps end by vector %u", U(this_trap()->vector));

@@ -7,6 +7,7 @@
  *
  * What each operation does with good arguments is not tried here.
  */
+#include "apic.h"
 #include "page.h"
 #include "xen.h"
 #include <xen/event_channel.h>
@@ -487,6 +488,83 @@ static void check_frames(void)
 	}
 }
 
+/* ---- memory that another processor changes during the call (smp) ---- */
+
+#define RACE_US 1500000u
+
+static struct {
+	struct sched_poll poll;
+	struct evtchn_status status;
+	struct xen_add_to_physmap_batch batch;
+	struct xen_memory_reservation reservation;
+	struct xen_memory_map map;
+} raced;
+static volatile bool racing;
+
+/* Counts, pointers and numbers go back and forth between small and absurd ones. */
+static void racer(void *arg)
+{
+	uint64_t n = 0;
+
+	(void)arg;
+	while (racing) {
+		bool odd = n++ & 1;
+		void *pointer = odd ? (void *)NOWHERE : (void *)page[0];
+
+		raced.poll.nr_ports = odd ? 0xffffffffu : 1;
+		raced.poll.ports.p = pointer;
+		raced.status.port = odd ? 0xffffffffu : 1;
+		raced.status.dom = odd ? 99 : DOMID_SELF;
+		raced.batch.size = odd ? 65535 : 1;
+		raced.batch.idxs.p = raced.batch.gpfns.p = pointer;
+		raced.batch.errs.p = pointer;
+		raced.reservation.nr_extents = odd ? ~0ul : 0;
+		raced.reservation.extent_order = odd ? 77 : 0;
+		raced.reservation.extent_start.p = pointer;
+		raced.map.nr_entries = odd ? 0xffffffffu : 1;
+		raced.map.buffer.p = pointer;
+		window_set(0, (uint64_t)page[0], odd ? 0 : PAGE_PRESENT | PAGE_WRITE);
+	}
+}
+
+static bool one_of(int64_t rc, int64_t a, int64_t b, int64_t c)
+{
+	return rc == a || rc == b || rc == c;
+}
+
+static void check_races(void)
+{
+	uint64_t end, n = 0;
+
+	check(smp_start() > 1, "a second processor is needed");
+	raced.poll.timeout = 1;
+	raced.batch.domid = raced.reservation.domid = DOMID_SELF;
+	raced.batch.space = XENMAPSPACE_grant_table;
+	racing = true;
+	smp_run(1, racer, NULL);
+	for (end = after_us(RACE_US); rdtsc() < end; n++) {
+		int64_t rc[6] = {
+			hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &raced.poll),
+			hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_status, &raced.status),
+			hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch, &raced.batch),
+			hypercall2(__HYPERVISOR_memory_op, XENMEM_decrease_reservation,
+				   &raced.reservation),
+			hypercall2(__HYPERVISOR_memory_op, XENMEM_memory_map, &raced.map),
+			hypercall2(__HYPERVISOR_xen_version, XENVER_get_features, (void *)window(0)),
+		};
+
+		check(one_of(rc[0], 0, -XEN_EINVAL, -XEN_EFAULT), "raced poll: %x", U(rc[0]));
+		check(one_of(rc[1], 0, -XEN_EINVAL, -XEN_ESRCH), "raced status: %x", U(rc[1]));
+		check(one_of(rc[2], 0, -XEN_EFAULT, -XEN_EINVAL), "raced batch: %x", U(rc[2]));
+		check(rc[3] == 0, "raced reservation: %x", U(rc[3]));
+		check(one_of(rc[4], 0, -XEN_EFAULT, 0), "raced map: %x", U(rc[4]));
+		check(one_of(rc[5], 0, -XEN_EFAULT, -XEN_EINVAL), "raced page: %x", U(rc[5]));
+	}
+	racing = false;
+	check(smp_wait(1, 10000000), "the second processor does not come back");
+	say("guest: %u rounds against a racer\n", n);
+}
+
 void guest_main(const struct pvh_start *si)
 {
 	guest_begin(si, "hypercalls");
@@ -506,5 +584,8 @@ void guest_main(const struct pvh_start *si)
 	check_numbers();
 	check_domains();
 	check_frames();
+	if (option("smp")) {
+		check_races();
+	}
 	guest_end();
 }

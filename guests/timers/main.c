@@ -78,22 +78,47 @@ static uint32_t current(void)
 	return apic_read(APIC_TIMER_CURRENT);
 }
 
-static void calibrate(void)
+/* The count, and when it was that: a reading that nothing came in between of, if there is one. */
+static uint32_t sample(uint64_t *tsc)
+{
+	uint64_t best = ~0ull;
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < 50 && best > 50 * tsc_per_us; i++) {
+		uint64_t begin = rdtsc();
+		uint32_t c = current();
+		uint64_t took = rdtsc() - begin;
+
+		if (took < best) {
+			best = took;
+			count = c;
+			*tsc = begin + took / 2;
+		}
+	}
+	return count;
+}
+
+/* Counts in a second, over some milliseconds. */
+static uint64_t measure(uint64_t us)
 {
 	uint64_t begin, end;
-	uint32_t count;
+	uint32_t first, last;
 
+	apic_write(APIC_TIMER_INITIAL, 0xffffffffu);
+	first = sample(&begin);
+	delay_us(us);
+	last = sample(&end);
+	apic_write(APIC_TIMER_INITIAL, 0);
+	return (uint64_t)(first - last) * 1000000 * tsc_per_us / (end - begin);
+}
+
+static void calibrate(void)
+{
 	apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR);
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_1);
-	begin = rdtsc();
-	apic_write(APIC_TIMER_INITIAL, 0xffffffffu);
-	delay_us(50000);
-	end = rdtsc();
-	count = 0xffffffffu - current();
-	apic_hz = (uint64_t)count * 1000000 * tsc_per_us / (end - begin);
+	apic_hz = measure(50000);
 	check(apic_hz > 1000000 && apic_hz < 4000000000ull, "APIC timer of %u Hz", apic_hz);
 	say("guest: APIC timer of %u kHz\n", apic_hz / 1000);
-	apic_write(APIC_TIMER_INITIAL, 0);
 	check(current() == 0, "a stopped timer counts");
 }
 
@@ -138,22 +163,15 @@ static void check_divide(void)
 
 	apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR);
 	for (unsigned i = 0; i < COUNT(codes); i++) {
-		uint64_t expected = 0, counted = 0;
+		uint64_t expected = apic_hz >> i, hz = 0;
 		bool near = false;
 
-		/* A busy machine stops us between two readings: the best of some. */
 		for (unsigned n = 0; n < 10 && !near; n++) {
-			uint64_t begin;
-
 			apic_write(APIC_TIMER_DIVIDE, codes[i]);
-			begin = rdtsc();
-			apic_write(APIC_TIMER_INITIAL, 0xffffffffu);
-			delay_us(10000);
-			expected = (rdtsc() - begin) / tsc_per_us * (apic_hz / 1000) / 1000 >> i;
-			counted = 0xffffffffu - current();
-			near = counted > expected - expected / 10 && counted < expected + expected / 5;
+			hz = measure(10000);
+			near = hz > expected - expected / 10 && hz < expected + expected / 10;
 		}
-		check(near, "divided by %u: %u counts, not %u", 1ull << i, counted, expected);
+		check(near, "divided by %u: %u Hz, not %u", 1ull << i, hz, expected);
 	}
 	apic_write(APIC_TIMER_INITIAL, 0);
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_1);
@@ -295,14 +313,21 @@ static void read_clock(void *arg)
 
 static void check_clock(void)
 {
-	uint64_t us = SECOND / 2, tsc = rdtsc(), ns = system_time(), wanted;
+	uint64_t us = SECOND / 2, ns = 0, wanted = 0;
 	unsigned count = 1;
+	bool near = false;
 
-	delay_us(100000);
-	wanted = (rdtsc() - tsc) * 1000 / tsc_per_us;
-	ns = system_time() - ns;
-	check(ns > wanted * 9 / 10 && ns < wanted * 12 / 10, "%u ns by pvclock, %u by the TSC", ns,
-	      wanted);
+	/* Something may come between two readings: the best of some. */
+	for (unsigned i = 0; i < 10 && !near; i++) {
+		uint64_t tsc = rdtsc();
+
+		ns = system_time();
+		delay_us(100000);
+		wanted = (rdtsc() - tsc) * 1000 / tsc_per_us;
+		ns = system_time() - ns;
+		near = ns > wanted - wanted / 20 && ns < wanted + wanted / 20;
+	}
+	check(near, "%u ns by pvclock, %u by the TSC", ns, wanted);
 	if (option("smp")) {
 		count = smp_start();
 		check(count > 1 && count == cpu_count, "%u of %u processors run", U(count),

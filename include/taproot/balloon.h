@@ -14,7 +14,8 @@
 
 struct domain;
 
-/* Extents that one call treats, and pages in each: what a processor does without taking interrupts. */
+/* Extents that one call treats, and pages in each: what a processor does without taking interrupts.
+ */
 #define BALLOON_BATCH     32u
 #define BALLOON_ORDER_MAX 9u
 

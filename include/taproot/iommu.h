@@ -76,6 +76,9 @@ struct iommu_ops {
 	/* The message, and the redirection entry, that name it. */
 	void (*entry_message)(unsigned index, uint64_t *addr, uint32_t *data);
 	uint64_t (*entry_pin)(unsigned index, unsigned vector);
+	/* The message whose data, counted up by the device, names the entries from `index` on.
+	 * NULL: there is none. */
+	void (*entry_block)(unsigned index, uint64_t *addr, uint32_t *data);
 	/* The id that IO-APIC number `ioapic` of the machine sends with; SBDF_NONE: not known. */
 	sbdf_t (*ioapic_requester)(unsigned ioapic);
 	/* State to the log. */
@@ -157,6 +160,14 @@ void iommu_log(void);
 int remap_bind(struct irq_source *src) MUST_CHECK;
 /* Its message names an entry: a retarget does not touch the device. */
 bool remap_in_place(const struct irq_source *src);
+/*
+ * An aligned block of entries for the messages of one function's MSI: `count`, a power of two. 0:
+ * they are src[]'s, and blocked until each is bound; -ENOSPC, -ENODEV: no blocks here.
+ */
+int remap_block_take(struct irq_source *const src[], unsigned count) MUST_CHECK;
+/* Give it back, when none of the sources is bound any more. */
+void remap_block_release(struct irq_source *const src[], unsigned count);
+bool remap_has_blocks(void);
 /* The entry is free again; what still names it is blocked. */
 void remap_release(struct irq_source *src);
 /* The id that an IO-APIC sends with; SBDF_NONE: not known, or there is no remapping. */

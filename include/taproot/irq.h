@@ -65,6 +65,7 @@ struct irq_source {
 	uint32_t remap;           /* number of its entry + 1; 0: none */
 	uint16_t remap_requester; /* whom the entry accepts */
 	uint8_t remap_verify;     /* enum remap_verify */
+	bool remap_block;         /* its entry is one of a block, which its owner gives back */
 };
 
 void irq_source_init(struct irq_source *src, const struct irq_source_ops *ops, enum irq_kind kind,
@@ -135,6 +136,11 @@ struct irq_message {
  * nobody). Returns how many accepted it.
  */
 unsigned irq_deliver(struct domain *d, const struct irq_message *m, const struct vcpu *except);
+/*
+ * The machine's NMI line: to the vCPUs whose local APIC has LINT1 as an NMI and
+ * open (SDM 3A 11.5.1), which the MADT says it is.
+ */
+void irq_deliver_nmi_pin(struct domain *d);
 /* Take an MSI apart (SDM 3A 11.11, xAPIC format). False: not an interrupt address. */
 bool irq_message_parse(uint64_t addr, uint32_t data, struct irq_message *m) MUST_CHECK;
 /* Deliver a message to the domain's virtual local APICs (SDM 3A 11.11, xAPIC format). */

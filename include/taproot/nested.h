@@ -55,7 +55,7 @@ void nested_destroy(struct nested *n);
 void nested_flushed(struct nested *n);
 /* Keep at least `pages` pages in reserve; not for trap paths. -ENOMEM. */
 int nested_refill(struct nested *n, uint32_t pages) MUST_CHECK;
-/* Give back what the reserve holds beyond `pages` pages: after the tables were first built, unused as yet. */
+/* Give back what the reserve holds beyond `pages` pages: after the tables were first built. */
 void nested_trim(struct nested *n, uint32_t pages);
 
 /*

@@ -31,6 +31,7 @@ enum pci_effect_kind {
 	PCI_EFFECT_MSIX_ALL,   /* MSI-X went on or off */
 	PCI_EFFECT_RESET,      /* registers may be lost: index is a PCI_RESET_* */
 	PCI_EFFECT_BUSES,      /* a bridge leads elsewhere; address: its old dword at 18h */
+	PCI_EFFECT_RESIZE,     /* the BAR has another size now; address: the size */
 	PCI_EFFECT_VFS,        /* virtual functions: index 0 off, 1 on, 2 moved; result: how many */
 };
 
@@ -46,6 +47,7 @@ struct pci_effect {
 #define PCI_RESET_FUNCTION 0u
 #define PCI_RESET_BEHIND   1u /* of all behind the bridge */
 #define PCI_RESET_NOT      2u /* it was deaf, but has kept them */
+#define PCI_RESET_SLOT     3u /* of all in the slot, if it is without power or empty */
 
 #define PCI_RESULT_NONE    0u
 #define PCI_RESULT_MAPPED  1u

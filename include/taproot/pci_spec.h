@@ -109,6 +109,7 @@
 #define MSI_CTL_CAPABLE    0x000eu /* Multiple Message Capable, read-only */
 #define MSI_CTL_ALLOCATED  0x0070u /* Multiple Message Enable */
 #define MSI_CTL_64         0x0080u
+#define MSI_MESSAGES_MAX   32u
 #define MSI_CTL_MASKABLE   0x0100u
 /* Bits 1:0 of the message address are zero (PCI 3.0 6.8.1.4). */
 #define MSI_ADDRESS_MASK 0xfffffffcu
@@ -144,6 +145,15 @@
 #define EXP_DEVCAP_FLR 0x10000000u
 #define EXP_REG_DEVCTL 0x08u
 #define EXP_DEVCTL_FLR 0x8000u
+/* Links and slots of ports (PCIe 6.0 7.5.3.2, 7.5.3.7, 7.5.3.10, 7.5.3.11). */
+#define EXP_REG_CAPS         0x02u
+#define EXP_CAPS_SLOT        0x0100u /* Slot Implemented */
+#define EXP_REG_LINKCTL      0x10u
+#define EXP_LINKCTL_DISABLE  0x0010u
+#define EXP_REG_SLOTCTL      0x18u
+#define EXP_SLOTCTL_OFF      0x0400u /* Power Controller Control */
+#define EXP_REG_SLOTSTS      0x1au
+#define EXP_SLOTSTS_PRESENCE 0x0040u /* Presence Detect State */
 #define AF_REG_CAP     0x03u
 #define AF_CAP_FLR     0x02u
 #define AF_REG_CONTROL 0x04u
@@ -154,6 +164,17 @@
 #define PCI_EXTCAP_ID(header)   ((header) & 0xffffu)
 #define PCI_EXTCAP_NEXT(header) ((header) >> 20)
 #define PCI_EXTCAPID_SRIOV      0x10u
+#define PCI_EXTCAPID_REBAR      0x15u
+
+/* Resizable BARs (PCIe 6.0 7.8.6): pairs of a capability and a control register. */
+#define REBAR_REG_CAP         0x04u
+#define REBAR_REG_CONTROL     0x08u
+#define REBAR_ENTRY_SIZE      8u
+#define REBAR_CTL_BAR         0x00000007u
+#define REBAR_CTL_COUNT       0x000000e0u
+#define REBAR_CTL_COUNT_SHIFT 5
+#define REBAR_CTL_SIZE        0x00003f00u
+#define REBAR_CTL_SIZE_SHIFT  8
 
 /* SR-IOV (SR-IOV 1.1 3.3). Offsets from the capability. */
 #define SRIOV_SIZE          0x40u

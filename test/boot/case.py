@@ -69,13 +69,13 @@ def start(run, args, bare):
 	if test.get("needs") == "tools":
 		options += " abi_version=" + machine.tools_version()
 	series = test.get("kernel")
-	modules = machine.default_modules(args, series)
+	modules = machine.default_modules(args, series, "zoo" in test)
 	if "guest" in test:
 		modules = fixtures.guest(test["guest"], args)
 	elif "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
-		return (machine.boot_bare(args, series) if bare else
+		return (machine.boot_bare(args, series, "zoo" in test) if bare else
 			machine.boot_taproot(options, args, modules))
 	if bare:
 		lines, files = grub.bare_lines(args, series)

@@ -11,7 +11,8 @@ The boot tests, as data. Fields, all but the name optional:
   cpu, smp, mem, iommu, lane  the machine, where it is not lane A's; iommu is False
             or the properties of the device intel-iommu; lane "c" counts instructions
   port      igb is behind a root port
-  zoo       further devices: a function of zoo.py
+  zoo       further devices, and the initramfs with their drivers: a function
+            of zoo.py
   serve     somebody at 10.0.2.2 gives and takes data (peer.py)
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
@@ -333,12 +334,15 @@ TESTS = [
 	# A triple fault of the hardware domain: said, with its registers, and reset.
 	dict(name="triple-fault", scenario="triple", args="reboot=triple,force", end="reset",
 	     allow=[r"triple fault", r"\bd\d+: crashed"],
-	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"d0: crashed", (BANNER, 2)]),
+	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"vcpu1: rip ", r"d0: crashed", (BANNER, 2)]),
 
 	# The domain on another processor than the one that takes the console's interrupts:
 	# kicks, messages and shootdowns cross from one to the other.
 	dict(name="other-cpu", scenario="busy", judges=["flush", "irq"],
-	     options=OPTIONS + " dom0_cpu=1",
+	     options=OPTIONS + " dom0_cpu=1 dom0_max_vcpus=1",
+	     expect=[r"T: pass ping", r"T: pass busy"]),
+	# The same with vCPUs on all of them, each in the guest.
+	dict(name="smp-busy", scenario="busy", smp=4, judges=["flush", "irq"], timeout=400,
 	     expect=[r"T: pass ping", r"T: pass busy"]),
 
 	# The Xen guest ABI: Linux is a PVH dom0 and finds what it is told.
@@ -398,6 +402,7 @@ TESTS = [
 	guest("cpuid-msr"),
 	guest("cpuid-msr", "-native", options=NATIVE),
 	guest("exceptions"),
+	guest("realmode"),
 	guest("mmio"),
 	guest("fpu", smp=4, args="tcg smp"),
 	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
@@ -405,7 +410,7 @@ TESTS = [
 	guest("apic", "-native", options=NATIVE, args="tcg smp"),
 	guest("timers", args="tcg smp"),
 	guest("timers", "-native", smp=1, options=NATIVE),
-	guest("hypercalls"),
+	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
 	guest("events", "-smp", args="tcg smp"),
 

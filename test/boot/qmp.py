@@ -62,6 +62,10 @@ class Qmp:
 		return self.execute("human-monitor-command",
 				    **{"command-line": line})
 
+	def poll_events(self):
+		"""Takes in the events that came so far."""
+		self.execute("query-name")
+
 	def drain(self):
 		"""Reads events until QEMU closes the socket."""
 		try:

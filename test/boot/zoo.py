@@ -6,6 +6,11 @@ test's folder for files that it needs.
 import machine
 
 
+def nothing(_):
+	"""Only the drivers."""
+	return []
+
+
 def nvme_vf(folder):
 	"""An NVMe controller with one virtual function, behind a root port."""
 	path = folder + "/shared"
@@ -18,4 +23,95 @@ def nvme_vf(folder):
 		"-device", "nvme,serial=shared,subsys=subsys0,bus=port1,"
 		"sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1",
 		"-device", "nvme-ns,drive=shared,nsid=1",
+	]
+
+
+def big_bar(_):
+	"""Shared memory of 8 GiB that is never all touched."""
+	return [
+		"-object", "memory-backend-ram,id=big,size=8G,share=on,reserve=off",
+		"-device", "ivshmem-plain,memdev=big",
+	]
+
+
+def shared_line(folder):
+	"""On edu's bus behind the bridge (list.py: bridge), on edu's line."""
+	path = folder + "/shared"
+	machine.make_disk(path)
+	return [
+		"-netdev", "user,id=net1,net=10.0.3.0/24",
+		"-device", "rtl8139,netdev=net1,bus=pci0,addr=5",
+		"-audiodev", "none,id=audio0",
+		"-device", "ES1370,audiodev=audio0,bus=pci0,addr=9",
+		"-device", "am53c974,id=scsi0,bus=pci0,addr=0d",
+		"-drive", "if=none,id=shared,format=raw,file=" +
+		machine.quote(path),
+		"-device", "scsi-hd,drive=shared,bus=scsi0.0",
+	]
+
+
+def hotplug(_):
+	"""
+	Two empty ports, buses 2 and 3 behind igb's, and a network for a NIC.
+	Linux drives the ports itself, as on machines, not by ACPI.
+	"""
+	return [
+		"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+		"-netdev", "user,id=net1,net=10.0.4.0/24",
+		"-device", "pcie-root-port,id=hot-port0,chassis=3,slot=3",
+		"-device", "pcie-root-port,id=hot-port1,chassis=4,slot=4",
+	]
+
+
+def all_kinds(folder):
+	"""
+	A device for each driver of the scenario zoo. A NIC's MAC address ends in
+	the number of its network, 10.0.N.0/24; all disks begin with the same
+	bytes. A switch, and a second root bus.
+	"""
+	path = folder + "/shared"
+	machine.make_disk(path)
+
+	def nic(driver, number, bus):
+		return ["-netdev", "user,id=net%d,net=10.0.%d.0/24" % (number, number),
+			"-device", "%s,netdev=net%d,mac=52:54:00:74:61:%02x,bus=%s" %
+			(driver, number, number, bus)]
+
+	def disk(name):
+		return ["-drive", "if=none,id=%s,format=raw,snapshot=on,file=%s" %
+			(name, machine.quote(path))]
+
+	return [
+		"-device", "pcie-root-port,id=up-port,chassis=5,slot=5",
+		"-device", "x3130-upstream,id=up,bus=up-port",
+		"-device", "xio3130-downstream,id=down0,bus=up,chassis=6,slot=6",
+		"-device", "xio3130-downstream,id=down1,bus=up,chassis=7,slot=7",
+		"-device", "pxb-pcie,id=pxb,bus_nr=64,bus=pcie.0",
+		"-device", "pcie-root-port,id=far-port,bus=pxb,chassis=8,slot=8",
+		"-device", "pcie-root-port,id=virtio-port,chassis=9,slot=9,bus=pcie.0",
+		*nic("e1000e", 5, "down0"),
+		*nic("vmxnet3", 6, "far-port"),
+		*nic("virtio-net-pci", 7, "virtio-port"),
+		*disk("disk1"), "-device", "megasas-gen2,id=raid,bus=down1",
+		"-device", "scsi-hd,drive=disk1,bus=raid.0",
+		*disk("disk2"), "-device", "ich9-ahci,id=sata,bus=pcie.0",
+		"-device", "ide-hd,drive=disk2,bus=sata.0",
+		*disk("disk3"), "-device", "virtio-blk-pci,drive=disk3,bus=pcie.0,"
+		"disable-legacy=on",
+		*disk("disk4"), "-device", "qemu-xhci,id=usb,bus=pcie.0",
+		"-device", "usb-storage,drive=disk4,bus=usb.0",
+		"-audiodev", "none,id=audio0",
+		"-device", "intel-hda,bus=pcie.0", "-device", "hda-duplex,audiodev=audio0",
+	]
+
+
+def far_nvme(folder):
+	"""An NVMe disk behind a root port, on bus 2."""
+	path = folder + "/shared"
+	machine.make_disk(path)
+	return [
+		"-drive", "if=none,id=far,format=raw,snapshot=on,file=" +
+		machine.quote(path),
+		"-device", "pcie-root-port,id=port1,chassis=2,slot=2",
+		"-device", "nvme,serial=far,drive=far,bus=port1",
 	]

@@ -24,7 +24,7 @@
 
 #define LIMIT     (1ull << 40)
 #define ECAM      0xb0000000ull
-#define DEVICES   9u
+#define DEVICES   13u
 #define OP_BYTES  8u
 #define OPS_MAX   512u
 #define RECORDING "test/data/boot-q35.record.xz"
@@ -70,6 +70,35 @@ static struct host_pci *device_new(unsigned n, unsigned bus, unsigned dev, bool 
 	return device[n];
 }
 
+/* Virtual functions, a resizable BAR, a slot. */
+static void machine_new_extended(void)
+{
+	struct host_pci *p;
+
+	p = device_new(9, 0, 6, false);
+	host_pci_bar(p, 0, PCI_BAR_TYPE_32, 16384);
+	host_pci_cap_express(p, 0xa0);
+	host_pci_extcap(p, 0x100, PCI_EXTCAPID_REBAR + 0x100);
+	host_pci_cap_sriov(p, 0x110, 4, 8, 1);
+	host_pci_vf_bar(p, 0, PCI_BAR_TYPE_64, 16384);
+	host_pci_vf_bar(p, 3, PCI_BAR_TYPE_32, 4096);
+	host_pci_vf_msix(p, 3, 0, 0x1000, 0, 0x2000);
+	/* Two of its virtual functions; what the fuzzer does to "the device" it does to it. */
+	for (unsigned n = 10; n < 12; n++) {
+		device[n] = p;
+		device_sbdf[n] = sbdf_make(0, 0, 7, n - 10);
+	}
+	p = device_new(12, 0, 8, true);
+	host_pci_set(p, PCI_REG_SECONDARY, 2, 0x0101);
+	host_pci_cap(p, 0x40, PCI_CAPID_EXPRESS, 0x3c);
+	host_pci_set(p, 0x40 + EXP_REG_CAPS, 2, EXP_CAPS_SLOT);
+	host_pci_set(p, 0x40 + EXP_REG_SLOTSTS, 2, EXP_SLOTSTS_PRESENCE);
+	host_pci_writable(p, 0x40 + EXP_REG_SLOTCTL, 4, 0xffffffff);
+	host_pci_writable(p, 0x40 + EXP_REG_LINKCTL, 2, 0xffff);
+	host_pci_bar(p, 0, PCI_BAR_TYPE_64, 2 * MIB);
+	host_pci_cap_rebar(p, 0x100, 0);
+}
+
 static void machine_new(void)
 {
 	struct host_pci *p;
@@ -109,6 +138,7 @@ static void machine_new(void)
 	p = device_new(8, 0x40, 0, false);
 	host_pci_bar(p, 0, PCI_BAR_TYPE_32, 4096);
 	host_pci_cap_msix(p, 0xf0, 1, 0, 0, 0, 0x800);
+	machine_new_extended();
 }
 
 /* ---- what must hold ---- */
@@ -310,6 +340,10 @@ static void run_accesses(const uint8_t *data, size_t size)
 	REQUIRE(!pci_root_enumerate(dom0->pci));
 	for (unsigned i = 0; i < OPS_MAX && size >= OP_BYTES; i++) {
 		quiet = run_op(data) && quiet;
+		if (dom0->refill) {
+			dom0->refill = false;
+			REQUIRE(!pci_root_refill(dom0->pci));
+		}
 		data += OP_BYTES;
 		size -= OP_BYTES;
 		check_root(dom0->pci, quiet);

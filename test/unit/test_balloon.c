@@ -14,7 +14,7 @@
 
 #include "mem_fixture.h"
 
-#define RAM  (2 * GIB)
+#define RAM          (2 * GIB)
 #define PAGES(bytes) ((bytes) / PAGE_SIZE)
 
 /* The tables of processors and of devices. */
@@ -22,8 +22,7 @@ static struct nested npt, vtd;
 
 static int setup(void **state)
 {
-	if (fixture_domains(state) ||
-	    memmap_set_base(&dom0->memmap, gpa(0), gpa(RAM), MEM_RAM) ||
+	if (fixture_domains(state) || memmap_set_base(&dom0->memmap, gpa(0), gpa(RAM), MEM_RAM) ||
 	    memmap_set_base(&dom0->memmap, gpa(16 * MIB), gpa(17 * MIB), MEM_ACPI) ||
 	    nested_init(&npt, &nested_amd) || nested_init(&vtd, &nested_vtd) ||
 	    nested_refill(&npt, HOST_RESERVE_PAGES) || nested_refill(&vtd, HOST_RESERVE_PAGES) ||
@@ -240,7 +239,8 @@ static void random_pages(void **state)
 	memset(gone, 0, sizeof(gone));
 	for (unsigned i = 0; i < 20000; i++) {
 		unsigned order = rand() % 8 ? 0 : (unsigned)rand() % 10;
-		uint64_t pfn = PAGES(32 * MIB) + (((uint64_t)rand() % PAGES(192 * MIB)) >> order << order);
+		uint64_t pfn =
+			PAGES(32 * MIB) + (((uint64_t)rand() % PAGES(192 * MIB)) >> order << order);
 		bool away = rand() & 1;
 		bool possible = true;
 

@@ -204,9 +204,9 @@ static void other_spaces(void **state)
 		unsigned space;
 		int rc;
 	} spaces[] = {
-		{XENMAPSPACE_grant_table, -EINVAL},   {XENMAPSPACE_gmfn, -EOPNOTSUPP},
+		{XENMAPSPACE_grant_table, -EINVAL},    {XENMAPSPACE_gmfn, -EOPNOTSUPP},
 		{XENMAPSPACE_gmfn_range, -EOPNOTSUPP}, {XENMAPSPACE_gmfn_foreign, -ENOSYS},
-		{XENMAPSPACE_dev_mmio, -EINVAL},      {77, -EINVAL},
+		{XENMAPSPACE_dev_mmio, -EINVAL},       {77, -EINVAL},
 	};
 
 	(void)state;
@@ -288,12 +288,10 @@ static void maps(void **state)
 	(void)state;
 	frames_init(&machine_frames, extents, ARRAY_SIZE(extents));
 	assert_int_equal(frames_add(&machine_frames, hpa(0), hpa(7 * MIB)), 0);
-	assert_int_equal(
-		memmap_set_base(&dom0->memmap, gpa(4 * MIB), gpa(5 * MIB), MEM_OURS), 0);
-	assert_int_equal(
-		memmap_set_base(&dom0->memmap, gpa(5 * MIB), gpa(8 * MIB), MEM_UNUSABLE), 0);
-	assert_int_equal(
-		memmap_set_base(&dom0->memmap, gpa(GIB), gpa(GIB + MIB), MEM_ACPI), 0);
+	assert_int_equal(memmap_set_base(&dom0->memmap, gpa(4 * MIB), gpa(5 * MIB), MEM_OURS), 0);
+	assert_int_equal(memmap_set_base(&dom0->memmap, gpa(5 * MIB), gpa(8 * MIB), MEM_UNUSABLE),
+			 0);
+	assert_int_equal(memmap_set_base(&dom0->memmap, gpa(GIB), gpa(GIB + MIB), MEM_ACPI), 0);
 	x.buffer.p = (void *)LIST;
 	assert_int_equal(OP(v0, XENMEM_memory_map, x), 0);
 	assert_int_equal(map_count(v0), 4);
@@ -346,6 +344,7 @@ static void reserved_regions(void **state)
 	};
 	static const struct acpi_host acpi;
 	static const struct iommu_ops ops = {.name = "none", .attach = attach_nothing};
+	static const struct acpi_host acpi;
 	struct xen_reserved_device_memory_map x = {.flags = XENMEM_RDM_ALL, .nr_entries = 1};
 	struct xen_reserved_device_memory e;
 

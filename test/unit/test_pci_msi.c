@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <taproot/iommu.h>
+
 #include "pci_fixture.h"
 
 #define CONTROL (NIC_MSI + MSI_REG_CONTROL)
@@ -251,6 +253,119 @@ static void test_refused_capability(void **state)
 	assert_true(host_console_contains("0000:00:02.0: MSI capability at 0xf8 is refused"));
 }
 
+/* ---- several messages, by interrupt remapping ---- */
+
+static struct host_pci *start_remapped(const struct form *form)
+{
+	struct host_pci *p;
+
+	fixture_create(2);
+	host_remap_start();
+	p = host_pci_add(nic, 0x1234, 0x11e8, 0x00ff, false);
+	host_pci_cap_msi(p, NIC_MSI, form->is64, form->maskable, 3);
+	fixture_start();
+	return p;
+}
+
+static unsigned entries_used(void)
+{
+	struct iommu_stats s;
+
+	iommu_stats(&s);
+	return s.entries_used;
+}
+
+static void test_several_messages(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++) {
+		const struct form *form = &forms[i];
+		struct host_pci *p = start_remapped(form);
+
+		assert_int_equal(cfg_read(nic, CONTROL, 2) & MSI_CTL_CAPABLE, 3 << 1);
+		program(form, FIXTURE_MSG(1), 0x5d);
+		cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE | 2 << 4);
+		assert_int_equal(host_pci_get(p, CONTROL, 2) & MSI_CTL_ALLOCATED, 2 << 4);
+		assert_int_equal(entries_used(), 4);
+		for (unsigned n = 0; n < 4; n++) {
+			assert_true(host_pci_fire_msi_nth(p, n));
+			assert_true(vector_pending(1, 0x5c + n));
+			assert_int_equal(vector_pending(1, 0x5d + n), false);
+		}
+		assert_false(host_pci_fire_msi_nth(p, 4));
+		/* They move together, and the device is not told. */
+		host_pci_write_count = 0;
+		cfg_write(nic, NIC_MSI + MSI_REG_ADDRESS, 4, (uint32_t)FIXTURE_MSG(2));
+		assert_int_equal(host_pci_write_count, 0);
+		assert_true(host_pci_fire_msi_nth(p, 3));
+		assert_true(vector_pending(2, 0x5f));
+		cfg_write(nic, CONTROL, 2, 0);
+		assert_int_equal(entries_used(), 0);
+		assert_int_equal(host_vector_count(1) + host_vector_count(2), 0);
+	}
+}
+
+static void test_masks_of_several(void **state)
+{
+	const struct form *form = &forms[3];
+	struct host_pci *p = start_remapped(form);
+
+	(void)state;
+	cfg_write(nic, NIC_MSI + form->mask, 4, 0xffffffff);
+	assert_int_equal(cfg_read(nic, NIC_MSI + form->mask, 4), 0xff);
+	program(form, FIXTURE_MSG(0), 0x60);
+	cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE | 3 << 4);
+	assert_int_equal(host_vector_count(0), 0);
+	assert_int_equal(host_pci_get(p, NIC_MSI + form->mask, 4), 0xff);
+	cfg_write(nic, NIC_MSI + form->mask, 4, 0xdb); /* 2 and 5 open */
+	for (unsigned n = 0; n < 8; n++) {
+		assert_int_equal(host_pci_fire_msi_nth(p, n), n == 2 || n == 5);
+		assert_int_equal(vector_pending(0, 0x60 + n), n == 2 || n == 5);
+	}
+	assert_int_equal(host_vector_count(0), 2);
+	host_pci_set(p, NIC_MSI + form->pending, 4, 0x81);
+	assert_int_equal(cfg_read(nic, NIC_MSI + form->pending, 4), 0x81);
+	/* Fewer than before, while it is on. */
+	cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE | 1 << 4);
+	assert_int_equal(entries_used(), 2);
+	cfg_write(nic, NIC_MSI + form->mask, 1, 0);
+	assert_true(host_pci_fire_msi_nth(p, 1));
+	assert_true(vector_pending(0, 0x61));
+	assert_false(host_pci_fire_msi_nth(p, 2));
+	/* More than there are: as many as there are. */
+	cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE | 5 << 4);
+	assert_int_equal(host_pci_get(p, CONTROL, 2) & MSI_CTL_ALLOCATED, 3 << 4);
+	cfg_write(nic, CONTROL, 2, 0);
+	assert_int_equal(entries_used(), 0);
+}
+
+/* All entries but a few are in use, so that there is no block: it stays off. */
+static void test_no_block(void **state)
+{
+	static struct irq_source other[250];
+	struct host_pci *p = start_remapped(&forms[1]);
+
+	(void)state;
+	for (unsigned i = 0; i < 250; i++) {
+		other[i].kind = IRQ_OURS;
+		other[i].requester = SBDF_NONE;
+		assert_int_equal(remap_bind(&other[i]), 0);
+	}
+	remap_release(&other[0]);
+	program(&forms[1], FIXTURE_MSG(0), 0x60);
+	cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE | 3 << 4);
+	assert_false(host_pci_get(p, CONTROL, 2) & MSI_CTL_ENABLE);
+	assert_true(cfg_read(nic, CONTROL, 2) & MSI_CTL_ENABLE);
+	assert_true(host_console_contains("no block of 8 remapping entries"));
+	cfg_write(nic, CONTROL, 2, 0);
+	cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE | 2 << 4);
+	assert_true(host_pci_get(p, CONTROL, 2) & MSI_CTL_ENABLE);
+	assert_true(host_pci_fire_msi_nth(p, 2));
+	assert_true(vector_pending(0, 0x62));
+	cfg_write(nic, CONTROL, 2, 0);
+	assert_int_equal(entries_used(), 249);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +379,9 @@ int main(void)
 		cmocka_unit_test(test_enabled_before_the_message),
 		cmocka_unit_test(test_left_enabled_by_firmware),
 		cmocka_unit_test(test_refused_capability),
+		cmocka_unit_test(test_several_messages),
+		cmocka_unit_test(test_masks_of_several),
+		cmocka_unit_test(test_no_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -392,6 +392,28 @@ static void test_bad_numbers(void **state)
 	refused(4);
 }
 
+/* Memory runs out among them: the rest is refused, and reads all ones. */
+static void test_no_memory(void **state)
+{
+	unsigned made;
+
+	(void)state;
+	while (page_free_count() > page_total_count() / 8 + 1) {
+		assert_non_null(page_alloc());
+	}
+	enable(TOTAL);
+	made = stats().functions - 1;
+	assert_true(made < TOTAL);
+	assert_true(host_console_contains("no memory for virtual functions from"));
+	assert_int_equal(cfg_read(vf_at(TOTAL - 1), PCI_REG_CLASS, 2), 0xffff);
+	cfg_write(vf_at(TOTAL - 1), VF_MSIX + MSIX_REG_CONTROL, 2, MSIX_CTL_ENABLE);
+	assert_int_equal(
+		host_pci_get(host_pci_vf(dev, TOTAL - 1), VF_MSIX + MSIX_REG_CONTROL, 2),
+		VF_COUNT - 1);
+	disable();
+	assert_int_equal(stats().functions, 1);
+}
+
 /* One of its numbers is somebody else's: that one is refused. */
 static void test_taken(void **state)
 {
@@ -474,6 +496,7 @@ int main(void)
 		cmocka_unit_test_setup(test_too_many, setup),
 		cmocka_unit_test_setup(test_bad_numbers, setup),
 		cmocka_unit_test_setup(test_taken, setup),
+		cmocka_unit_test_setup(test_no_memory, setup),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_vf_lies),
 	};

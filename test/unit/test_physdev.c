@@ -90,15 +90,15 @@ static void window_refused(void **state)
 		unsigned first, last;
 		int rc;
 	} bad[] = {
-		{GIB, 0, 0, -EBUSY},                     /* RAM */
-		{FIXTURE_OURS, 0, 0, -EBUSY},            /* ours */
-		{FIXTURE_OURS - MIB, 0, 1, -EBUSY},      /* begins in RAM, ends in ours */
-		{0xd0000000, 0, 0, -ENODEV},             /* nothing there */
-		{WINDOW + MIB, 0, 0, -ENODEV},           /* another bus there */
+		{GIB, 0, 0, -EBUSY},                /* RAM */
+		{FIXTURE_OURS, 0, 0, -EBUSY},       /* ours */
+		{FIXTURE_OURS - MIB, 0, 1, -EBUSY}, /* begins in RAM, ends in ours */
+		{0xd0000000, 0, 0, -ENODEV},        /* nothing there */
+		{WINDOW + MIB, 0, 0, -ENODEV},      /* another bus there */
 		{WINDOW + 4096, 0, 0, -EINVAL},
 		{WINDOW, 3, 2, -EINVAL},
 		{UINT64_MAX & ~(MIB - 1), 0, 255, -EINVAL},
-		{1ull << 50, 0, 255, -EINVAL},           /* beyond the address space */
+		{1ull << 50, 0, 255, -EINVAL}, /* beyond the address space */
 	};
 	struct physdev_pci_mmcfg_reserved x;
 	struct pci_window w;

@@ -400,9 +400,9 @@ static void firmware(void **state)
 		uint32_t type;
 		int rc;
 	} types[] = {
-		{XEN_FW_DISK_INFO, -ESRCH},     {XEN_FW_DISK_MBR_SIGNATURE, -ESRCH},
-		{XEN_FW_VBEDDC_INFO, -ESRCH},   {XEN_FW_EFI_INFO, -ENOSYS},
-		{XEN_FW_KBD_SHIFT_FLAGS, 0},    {77, -EINVAL},
+		{XEN_FW_DISK_INFO, -ESRCH},   {XEN_FW_DISK_MBR_SIGNATURE, -ESRCH},
+		{XEN_FW_VBEDDC_INFO, -ESRCH}, {XEN_FW_EFI_INFO, -ENOSYS},
+		{XEN_FW_KBD_SHIFT_FLAGS, 0},  {77, -EINVAL},
 	};
 	struct xen_platform_op x = {.cmd = XENPF_firmware_info};
 
@@ -425,11 +425,14 @@ static void matrix(void **state)
 		uint32_t version;
 		size_t size;
 	} calls[] = {
-		{hypercall_sysctl, {1, 3, 4, 6, 7, 9, 16, 17}, SYSCTL_VERSION_4_17,
+		{hypercall_sysctl,
+		 {1, 3, 4, 6, 7, 9, 16, 17},
+		 SYSCTL_VERSION_4_17,
 		 sizeof(struct xen_sysctl)},
-		{hypercall_domctl, {5, 14, 25}, DOMCTL_VERSION_4_20,
-		 sizeof(struct xen_domctl)},
-		{hypercall_platform_op, {17, 48, 50, 55, 62, 64}, XENPF_INTERFACE_VERSION,
+		{hypercall_domctl, {5, 14, 25}, DOMCTL_VERSION_4_20, sizeof(struct xen_domctl)},
+		{hypercall_platform_op,
+		 {17, 48, 50, 55, 62, 64},
+		 XENPF_INTERFACE_VERSION,
 		 sizeof(struct xen_platform_op)},
 	};
 
