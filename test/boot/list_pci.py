@@ -7,7 +7,7 @@ TESTS = [
 	# SR-IOV: two virtual functions of igb carry data, 20 times on and off.
 	dict(name="igb-vf", scenario="igb-vf", port=True, serve=True,
 	     zoo="nothing",
-	     judges=["vf"], bare=True, timeout=600,
+	     judges=["vf"], bare=True, timeout=900,
 	     expect=[r"T: pass vf-enable", r"T: pass vf-link eth1",
 		     r"T: pass vf-link eth2", r"T: pass pf-still",
 		     r"T: pass vf-cycles 20"]),
