@@ -20,13 +20,15 @@ SAY = $(if $(V),@true,@printf '  %-7s %s\n')
 
 WARN := -std=gnu11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wundef -Wpointer-arith -Wcast-qual
+# The newest form of Xen's public headers, sysctl.h and domctl.h among them.
+XEN_ABI := -D__XEN_TOOLS__
 IMAGE_CFLAGS := $(WARN) -Wframe-larger-than=1024 -O2 -g -ffreestanding -m64 -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -mno-mmx -mno-sse -fno-pic -fno-pie -fno-stack-protector \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-ffunction-sections -fdata-sections -Iinclude -Iarch/x86 -MMD -MP
-HOST_CFLAGS := $(WARN) -O1 -g -fno-omit-frame-pointer -Iinclude -Iarch/x86 -Iarch/host -Itest/unit -MMD -MP
+	-ffunction-sections -fdata-sections $(XEN_ABI) -Iinclude -I. -Iarch/x86 -MMD -MP
+HOST_CFLAGS := $(WARN) -O1 -g -fno-omit-frame-pointer $(XEN_ABI) -Iinclude -I. -Iarch/x86 -Iarch/host -Itest/unit -MMD -MP
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-TOOL_CFLAGS := $(WARN) -O2 -g -Iinclude -Iarch/host -MMD -MP
+TOOL_CFLAGS := $(WARN) -O2 -g $(XEN_ABI) -Iinclude -I. -Iarch/host -MMD -MP
 
 CORE_SRC := $(sort $(wildcard core/*/*.c))
 X86_SRC := $(sort $(wildcard arch/x86/*.c arch/x86/*.S))
@@ -51,6 +53,8 @@ LIBS_test_insn := -lZydis -lZycore
 VMLINUX_PARTS := $(patsubst %,$B/host/%.o,$(wildcard tools/vmlinux_*.c))
 LIBS_test_pci_record := -llzma
 LIBS_fuzz_pci_access := -llzma
+MATRIX_PART := $B/host/test/unit/hypercall_matrix.c.o
+LIBS_test_hypercall_matrix := $(MATRIX_PART)
 LIBS_test_vmlinux := $(VMLINUX_PARTS) -llzma -lzstd -lz -llz4
 
 .PHONY: all guests check unit fuzz-fixed bench fuzz clang clean install uninstall
@@ -106,11 +110,11 @@ GUEST_CFLAGS := $(WARN) -O2 -ffreestanding -m64 -mno-red-zone -mgeneral-regs-onl
 
 guests: $(GUESTS)
 
-$B/guests/%.elf: guests/%/main.c $(wildcard guests/common/*)
+$B/guests/%.elf: guests/%/main.c $(wildcard guests/common/* guests/*/*.S)
 	$(SAY) GUEST $@
 	@mkdir -p $(@D)
 	$Q$(CC) $(GUEST_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-		-Wl,-T,guests/common/guest.lds -o $@ guests/common/start.S guests/common/guest.c $<
+		-Wl,-T,guests/common/guest.lds -o $@ $(wildcard guests/common/*.S guests/common/*.c guests/$*/*.S) $<
 
 # ---- hosted library, tests ---------------------------------------------------
 
@@ -140,6 +144,7 @@ $B/fuzz/%: $B/host/test/fuzz/fuzz_%.c.o $B/host/test/fuzz/main.c.o $B/libhost.a
 	$Q$(HOSTCC) $(SANITIZE) -o $@ $< $B/host/test/fuzz/main.c.o $B/libhost.a $(LIBS_fuzz_$*)
 
 $B/test/test_vmlinux: $(VMLINUX_PARTS)
+$B/test/test_hypercall_matrix: $(MATRIX_PART)
 
 $B/bench/%: $B/plain/test/bench/bench_%.c.o $B/libplain.a
 	@mkdir -p $(@D)

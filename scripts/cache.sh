@@ -16,7 +16,7 @@
 #
 #   $CACHE/ovmf/OVMF_{CODE,VARS}_4M.fd
 #   $CACHE/chroot/{root.tar,linux-image.deb}, or a line why not in chroot.reason
-#   $CACHE/tools/disk.img, Debian with Xen's tools, or tools.reason
+#   $CACHE/tools/{disk.img,version}, Debian with Xen's tools, or tools.reason
 #
 # Each part has a stamp with this file's recipe number; delete a part (or raise
 # RECIPE) to fetch it again. Not supported: foreign architectures.
@@ -297,6 +297,7 @@ fill_tools()
 			"$CODENAME" "$root" "$APT/release.sources" &&
 		mke2fs -q -t ext4 -O ^has_journal -L tools -d "$root" \
 			"$1/disk.img" 1G &&
+		echo "${TOOLS_PACKAGE##*-}" >"$1/version" &&
 		rm -rf "$root"
 }
 

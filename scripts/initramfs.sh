@@ -56,7 +56,7 @@ build_tools()
 	local source
 	for source in "$TOP"/test/boot/tool/*.c; do
 		quietly guest-tools gcc -std=gnu11 -Wall -Wextra -Werror -Os \
-			-static -s -o "$TREE/bin/$(basename "$source" .c)" "$source"
+			-static -s -pthread -o "$TREE/bin/$(basename "$source" .c)" "$source"
 	done
 }
 

@@ -70,6 +70,16 @@ def image():
 	return BUILD / "taproot.elf"
 
 
+def tools_disk():
+	"""Debian with Xen's tools (scripts/cache.sh)."""
+	return cache() / "tools" / "disk.img"
+
+
+def tools_version():
+	"""The version of Xen that those tools look for."""
+	return (cache() / "tools" / "version").read_text().strip()
+
+
 def make_disk(path):
 	"""A disk whose first half is noise that is the same every time."""
 	state, words = 0x2545f4914f6cdd1d, []
@@ -85,10 +95,11 @@ def make_disk(path):
 		f.truncate(DISK_SIZE)
 
 
-def devices(disk, bridge=False, port=False):
+def devices(disk, bridge=False, port=False, snapshot=False):
 	"""
 	bridge: edu is on a conventional bus, behind a bridge; port: igb is
-	behind a root port, which its virtual functions need on other machines.
+	behind a root port, which its virtual functions need on other machines;
+	snapshot: what is written to the disk is forgotten.
 	"""
 	edu = "edu,dma_mask=0xffffffffffffffff"
 	igb = "igb,netdev=net0,mac=52:54:00:74:61:70"
@@ -100,7 +111,8 @@ def devices(disk, bridge=False, port=False):
 		above += ["-device", "pcie-pci-bridge,id=pci0"]
 		edu += ",bus=pci0,addr=1"
 	return above + [
-		"-drive", "if=none,id=disk0,format=raw,file=%s" % quote(disk),
+		"-drive", "if=none,id=disk0,format=raw,snapshot=%s,file=%s" % (
+			"on" if snapshot else "off", quote(disk)),
 		"-device", "nvme,serial=taproot,drive=disk0",
 		"-netdev", "user,id=net0",
 		"-device", igb,

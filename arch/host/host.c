@@ -11,6 +11,7 @@
 #include <taproot/timer.h>
 
 #include "host.h"
+#include "host_guest.h"
 
 #define CONSOLE_SIZE 65536u
 #define HEAP_SIZE    (64 * MIB)
@@ -29,6 +30,8 @@ static unsigned cpu_count = 1;
 static __thread unsigned cpu_this;
 
 static uint64_t time_now = TIME_START;
+static uint64_t wallclock;
+static bool time_stable;
 static uint64_t time_hz = HOST_TIME_HZ;
 static uint64_t timer_armed[HOST_CPUS_MAX];
 unsigned host_timer_arm_count;
@@ -38,6 +41,7 @@ static uint8_t heap_area[HEAP_SIZE] __attribute__((aligned(4096)));
 void host_reset(void)
 {
 	host_console_clear();
+	host_debug_key = '\0';
 	host_panic_expected = false;
 	cpu_count = 1;
 	cpu_this = 0;
@@ -50,9 +54,13 @@ void host_reset(void)
 	}
 	host_irq_reset();
 	host_ports_reset();
+	host_guest_reset();
 	heap_init(heap_area, sizeof(heap_area));
 	host_remap_stop(); /* its table was in the heap */
 	hardware_domain = NULL;
+	domain_list = NULL;
+	wallclock = 0;
+	time_stable = false;
 }
 
 void arch_console_write(const char *s, size_t len)
@@ -75,6 +83,13 @@ void arch_console_write(const char *s, size_t len)
 const char *host_console(void)
 {
 	return console;
+}
+
+char host_debug_key;
+
+void arch_debug_key(char c)
+{
+	host_debug_key = c;
 }
 
 bool host_console_contains(const char *text)
@@ -114,6 +129,24 @@ unsigned arch_cpu_count(void)
 	return cpu_count;
 }
 
+/* Two threads a core, all in one socket. */
+void arch_cpu_info(unsigned cpu, struct arch_cpu_info *out)
+{
+	ASSERT(cpu < cpu_count);
+	*out = (struct arch_cpu_info){
+		.apic_id = cpu,
+		.acpi_id = 100 + cpu,
+		.core = cpu / 2,
+		.threads_per_core = 2,
+		.cores_per_socket = (cpu_count + 1) / 2,
+		.vendor = {'H', 'o', 's', 't'},
+		.family = 23,
+		.model = 1,
+		.stepping = 2,
+		.features = {1, 2, 3, 4, 5, 6, 7, 8},
+	};
+}
+
 void host_cpu_set_count(unsigned count)
 {
 	ASSERT(count >= 1 && count <= HOST_CPUS_MAX);
@@ -134,6 +167,26 @@ uint64_t arch_time(void)
 uint64_t arch_time_hz(void)
 {
 	return time_hz;
+}
+
+bool arch_time_stable(void)
+{
+	return time_stable;
+}
+
+void host_time_set_stable(bool stable)
+{
+	time_stable = stable;
+}
+
+uint64_t arch_wallclock(void)
+{
+	return wallclock;
+}
+
+void host_wallclock_set(uint64_t seconds)
+{
+	wallclock = seconds;
 }
 
 void host_time_set(uint64_t ticks)

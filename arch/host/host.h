@@ -12,6 +12,7 @@
 #include <taproot/arch.h>
 #include <taproot/irq.h>
 #include <taproot/types.h>
+#include <taproot/vcpu.h>
 
 #define HOST_CPUS_MAX    16
 #define HOST_DOMAINS_MAX 8
@@ -29,6 +30,8 @@ void host_reset(void);
 const char *host_console(void);
 bool host_console_contains(const char *text);
 void host_console_clear(void);
+/* The key that arch_debug_key() got last. */
+extern char host_debug_key;
 /* Copy everything to stderr as well, for a test being debugged. */
 extern bool host_console_echo;
 
@@ -53,6 +56,9 @@ void host_cpu_set(unsigned cpu);
 /* Set the time without running timers. */
 void host_time_set(uint64_t ticks);
 void host_time_set_hz(uint64_t hz);
+void host_time_set_stable(bool stable);
+/* What the machine's clock says: seconds since 1970. */
+void host_wallclock_set(uint64_t seconds);
 /* Let time pass: every timer interrupt that falls due comes, on its processor. Returns how many. */
 unsigned host_time_advance(uint64_t ticks);
 /* What arch_timer_arm() was told last on a processor, UINT64_MAX: nothing. */
@@ -70,6 +76,10 @@ unsigned host_vector_count(unsigned cpu);
 void host_vector_limit(unsigned count);
 /* A message arrives at the machine. False: nobody there. */
 bool host_msi(uint64_t addr, uint32_t data);
+/* The same, but the processor does not take it before host_take_pending(). */
+bool host_msi_pend(uint64_t addr, uint32_t data);
+/* The processor takes what is pending, then sends its EOIs. */
+void host_take_pending(unsigned cpu);
 /* Interrupts are remapped from now on, with 256 entries; or not any more, as at the start. */
 void host_remap_start(void);
 void host_remap_stop(void);
@@ -83,6 +93,8 @@ void host_ioapic_add(unsigned index, unsigned version, unsigned pins);
  * first, as arch_vector_alloc() says: a level line that stays up sends one more.
  */
 void host_ioapic_set_line(unsigned index, unsigned pin, bool level);
+/* A level line goes up, and its interrupt is pending at its processor until host_take_pending(). */
+void host_ioapic_raise_pending(unsigned index, unsigned pin);
 /* Interrupts that lines which are up cause now: after a pin was opened, which is done under locks.
  */
 void host_ioapic_poll(void);
@@ -93,6 +105,15 @@ extern unsigned host_ioapic_torn_count;
 
 /* Kicks a vCPU has got. */
 unsigned host_kick_count(const struct vcpu *v);
+
+/* What became of a vCPU's registers. */
+struct host_vcpu_state {
+	unsigned resets;
+	int page; /* of the last start-up message since the reset; -1: none */
+	bool loaded;
+	struct vcpu_registers registers;
+};
+struct host_vcpu_state *host_vcpu_state(const struct vcpu *v);
 
 /* ---- ports ---- */
 

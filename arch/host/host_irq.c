@@ -15,6 +15,7 @@
 #define IOAPICS_MAX  16u
 #define PINS_MAX     256u
 #define MSI_BASE     0xfee00000ull
+#define RTE_REMOTE_IRR (1u << 14)
 #define RTE_LEVEL    (1u << 15)
 #define RTE_MASKED   (1u << 16)
 /* Interrupts that one change of a line may cause before it is called a storm. */
@@ -22,6 +23,8 @@
 
 static struct lock vector_lock;
 static struct irq_source *vectors[HOST_CPUS_MAX][VECTORS];
+static bool vector_pending[HOST_CPUS_MAX][VECTORS];
+static bool vector_retired[HOST_CPUS_MAX][VECTORS];
 static unsigned vector_limit = VECTORS;
 
 static struct {
@@ -33,12 +36,16 @@ static struct {
 unsigned host_ioapic_torn_count;
 
 static unsigned kicks[HOST_DOMAINS_MAX][DOMAIN_VCPUS_MAX];
+static struct host_vcpu_state vcpu_state[HOST_DOMAINS_MAX][DOMAIN_VCPUS_MAX];
 
 void host_irq_reset(void)
 {
 	memset(vectors, 0, sizeof(vectors));
+	memset(vector_pending, 0, sizeof(vector_pending));
+	memset(vector_retired, 0, sizeof(vector_retired));
 	memset(ioapic, 0, sizeof(ioapic));
 	memset(kicks, 0, sizeof(kicks));
+	memset(vcpu_state, 0, sizeof(vcpu_state));
 	vector_limit = VECTORS;
 	host_ioapic_torn_count = 0;
 }
@@ -68,7 +75,10 @@ int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src)
 
 	ASSERT(cpu < arch_cpu_count() && vector >= VECTOR_FIRST && vector < VECTORS);
 	lock_acquire(&vector_lock);
-	if (!vectors[cpu][vector] && host_vector_count(cpu) < vector_limit) {
+	if (vectors[cpu][vector] == src && vector_retired[cpu][vector]) {
+		vector_retired[cpu][vector] = false;
+		rc = (int)vector;
+	} else if (!vectors[cpu][vector] && host_vector_count(cpu) < vector_limit) {
 		vectors[cpu][vector] = src;
 		rc = (int)vector;
 	}
@@ -79,8 +89,11 @@ int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src)
 void arch_vector_free(unsigned cpu, unsigned vector)
 {
 	lock_acquire(&vector_lock);
-	ASSERT(vectors[cpu][vector]);
-	vectors[cpu][vector] = NULL;
+	ASSERT(vectors[cpu][vector] && !vector_retired[cpu][vector]);
+	vector_retired[cpu][vector] = vector_pending[cpu][vector];
+	if (!vector_pending[cpu][vector]) {
+		vectors[cpu][vector] = NULL;
+	}
 	lock_release(&vector_lock);
 }
 
@@ -135,6 +148,58 @@ bool host_msi(uint64_t addr, uint32_t data)
 	return addr >> 20 == MSI_BASE >> 20 && dispatch((addr >> 12) & 0xff, data & 0xff);
 }
 
+bool host_msi_pend(uint64_t addr, uint32_t data)
+{
+	unsigned cpu = (addr >> 12) & 0xff, vector = data & 0xff;
+
+	if (addr >> 20 != MSI_BASE >> 20 || cpu >= arch_cpu_count() || !vectors[cpu][vector]) {
+		return false;
+	}
+	vector_pending[cpu][vector] = true;
+	return true;
+}
+
+/* A level entry with this vector hears the EOI (82093AA 3.2.4). */
+static void broadcast_eoi(unsigned vector)
+{
+	for (unsigned i = 0; i < IOAPICS_MAX; i++) {
+		for (unsigned pin = 0; pin < ioapic[i].pins; pin++) {
+			uint32_t *low = &ioapic[i].entry[pin][0];
+
+			if ((*low & 0xff) == vector && (*low & RTE_LEVEL)) {
+				*low &= ~RTE_REMOTE_IRR;
+			}
+		}
+	}
+}
+
+void host_take_pending(unsigned cpu)
+{
+	for (unsigned vector = VECTORS; vector-- > 0;) {
+		if (!vector_pending[cpu][vector]) {
+			continue;
+		}
+		vector_pending[cpu][vector] = false;
+		(void)dispatch(cpu, vector);
+		broadcast_eoi(vector);
+		if (vector_retired[cpu][vector]) {
+			vector_retired[cpu][vector] = false;
+			vectors[cpu][vector] = NULL;
+		}
+	}
+}
+
+void host_ioapic_raise_pending(unsigned index, unsigned pin)
+{
+	uint32_t *entry = ioapic[index].entry[pin];
+
+	ioapic[index].line[pin] = true;
+	if ((entry[0] & RTE_LEVEL) && !(entry[0] & (RTE_MASKED | RTE_REMOTE_IRR))) {
+		entry[0] |= RTE_REMOTE_IRR;
+		vector_pending[entry[1] >> 24][entry[0] & 0xff] = true;
+	}
+}
+
 uint64_t arch_ioapic_entry(unsigned cpu, unsigned vector)
 {
 	return (uint64_t)cpu << 56 | vector;
@@ -169,7 +234,7 @@ static void service_level(unsigned index, unsigned pin)
 
 	for (unsigned i = 0; i < STORM; i++) {
 		bool up = ioapic[index].line[pin] && (entry[0] & RTE_LEVEL) &&
-			  !(entry[0] & RTE_MASKED);
+			  !(entry[0] & (RTE_MASKED | RTE_REMOTE_IRR));
 
 		if (!up && !in_flight) {
 			return;
@@ -189,6 +254,11 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value)
 	if ((reg & 1) && !(ioapic[index].entry[pin][0] & RTE_MASKED) &&
 	    ioapic[index].entry[pin][1] != value) {
 		host_ioapic_torn_count++;
+	}
+	if (!(reg & 1)) {
+		/* Read-only; an edge entry has none. */
+		value &= ~RTE_REMOTE_IRR;
+		value |= value & RTE_LEVEL ? ioapic[index].entry[pin][0] & RTE_REMOTE_IRR : 0;
 	}
 	ioapic[index].entry[pin][reg & 1] = value;
 }
@@ -224,6 +294,44 @@ void arch_vcpu_kick(struct vcpu *v)
 {
 	ASSERT(v->domain->id < HOST_DOMAINS_MAX);
 	__atomic_fetch_add(&kicks[v->domain->id][v->id], 1, __ATOMIC_RELAXED);
+}
+
+/* ---- a vCPU's registers: what was asked for last ---- */
+
+struct host_vcpu_state *host_vcpu_state(const struct vcpu *v)
+{
+	ASSERT(v->domain->id < HOST_DOMAINS_MAX);
+	return &vcpu_state[v->domain->id][v->id];
+}
+
+void arch_vcpu_reset(struct vcpu *v)
+{
+	struct host_vcpu_state *s = host_vcpu_state(v);
+
+	s->resets++;
+	s->page = -1;
+	s->loaded = false;
+}
+
+void arch_vcpu_startup(struct vcpu *v, unsigned page)
+{
+	host_vcpu_state(v)->page = (int)page;
+}
+
+void arch_vcpu_load(struct vcpu *v, const struct vcpu_registers *r)
+{
+	struct host_vcpu_state *s = host_vcpu_state(v);
+
+	arch_vcpu_reset(v);
+	s->loaded = true;
+	s->registers = *r;
+}
+
+/* A processor with CR4 bits 0 to 10, EFER's SCE, LME, LMA and NX, and 40 bits of address. */
+bool arch_vcpu_valid(struct vcpu *v, const struct vcpu_registers *r)
+{
+	(void)v;
+	return !(r->cr4 & ~0x7ffull) && !(r->efer & ~0xd01ull) && !(r->cr3 >> 40);
 }
 
 unsigned host_kick_count(const struct vcpu *v)

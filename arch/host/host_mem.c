@@ -6,6 +6,7 @@
 #include <taproot/arch.h>
 #include <taproot/domain.h>
 #include <taproot/errno.h>
+#include <taproot/heap.h>
 #include <taproot/panic.h>
 #include <taproot/string.h>
 
@@ -30,6 +31,7 @@ static unsigned attached_count;
 struct host_change host_change[HOST_CHANGES_MAX];
 unsigned host_change_count;
 unsigned host_change_calls;
+size_t host_pool_keep;
 
 bool host_mem_add_window(uint64_t start, void *buffer, size_t size)
 {
@@ -51,6 +53,7 @@ void host_mem_reset(void)
 {
 	window_count = 0;
 	attached_count = 0;
+	host_pool_keep = 0;
 	host_changes_clear();
 }
 
@@ -118,6 +121,30 @@ static void follow(struct nested *n, const struct memmap *m, const struct memmap
 		end = gpa(ALIGN_UP(end.v, GIB));
 	}
 	nested_flushed(n);
+}
+
+int arch_memmap_prepare(struct domain *d, unsigned pages)
+{
+	for (unsigned j = 0; j < attached_count; j++) {
+		if (attached[j].domain == d &&
+		    nested_refill(attached[j].nested, HOST_RESERVE_PAGES + pages)) {
+			return -ENOMEM;
+		}
+	}
+	if (page_free_count() < host_pool_keep) {
+		arch_memmap_settle(d);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void arch_memmap_settle(struct domain *d)
+{
+	for (unsigned j = 0; j < attached_count; j++) {
+		if (attached[j].domain == d) {
+			nested_trim(attached[j].nested, HOST_RESERVE_PAGES);
+		}
+	}
 }
 
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)

@@ -27,6 +27,10 @@ extern unsigned host_change_count; /* may exceed HOST_CHANGES_MAX: the rest was 
 extern unsigned host_change_calls;
 void host_changes_clear(void);
 
+/* Pages that every attached table keeps for trap paths, and that arch_memmap_prepare() leaves free. */
+#define HOST_RESERVE_PAGES 48u
+extern size_t host_pool_keep;
+
 /* Keep `n` in step with the domain's memmap; its reserve is refilled when used up. */
 bool host_nested_attach(struct domain *d, struct nested *n);
 

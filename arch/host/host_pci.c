@@ -43,6 +43,7 @@ void host_pci_reset(void)
 	host_pci_write_count = 0;
 	host_iomap_write_count = 0;
 	host_iomap_left = 1000000;
+	host_pci_window(0, 0);
 	host_pci_force_read(SBDF_NONE, 0, 0, 0);
 	host_iomap_force_read(UINT64_MAX, 0);
 }

@@ -74,6 +74,8 @@ bool host_pci_fire_msi_nth(struct host_pci *p, unsigned index);
 /* Until the next call, reads of exactly this register answer `value`. SBDF_NONE: none do. */
 void host_pci_force_read(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value);
 /* The same for windows on device memory; physical address UINT64_MAX: none do. */
+/* The machine shows configuration space of segment 0 from `base` on; 0 bytes: nowhere. */
+void host_pci_window(uint64_t base, uint64_t size);
 void host_iomap_force_read(uint64_t address, uint64_t value);
 
 /* Called for each write to configuration space, before it happens. NULL: not. */

@@ -61,6 +61,7 @@
 #define CR4_OSFXSR     (1 << 9)
 #define CR4_OSXMMEXCPT (1 << 10)
 #define CR4_OSXSAVE    (1 << 18)
+#define CR4_SMAP       (1 << 21)
 #define CR4_SMEP       (1 << 20)
 #define CR4_SMAP       (1 << 21)
 

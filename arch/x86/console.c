@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Console input: to the hardware domain's emulated UART, or, after three
- * times Ctrl-a, to the hypervisor's keys (three times again: back).
+ * Console input: to the hardware domain, its emulated UART or its hvc0, or,
+ * after three times Ctrl-a, to the hypervisor's keys (three times again: back).
+ * `xl debug-keys` calls the same keys.
  */
 #include <taproot/arch.h>
+#include <taproot/console.h>
 #include <taproot/domain.h>
 #include <taproot/heap.h>
 #include <taproot/iommu.h>
@@ -22,8 +24,9 @@
 
 static struct {
 	bool ours;
+	bool hvc; /* the domain's side: hvc0, not the UART */
 	unsigned switches;
-	int held; /* a character that the UART had no room for; -1: none */
+	int held; /* a character that there was no room for; -1: none */
 } input = {.held = -1};
 
 static void key_registers(void)
@@ -37,6 +40,7 @@ static void key_nested(void)
 {
 	gpa_t where;
 
+	lock_acquire(&hardware_domain->mem_lock);
 	log_info("npt: d%u root 0x%llx, %u table pages", hardware_domain->id,
 		 (unsigned long long)hardware_domain->arch->npt.root_hpa.v,
 		 hardware_domain->arch->npt.table_pages);
@@ -45,6 +49,7 @@ static void key_nested(void)
 		log_error("npt: differs from the memory map at 0x%llx", (unsigned long long)where.v);
 	}
 	log_info("npt: end");
+	lock_release(&hardware_domain->mem_lock);
 }
 
 static void key_iommu(void)
@@ -59,7 +64,9 @@ static void key_machine(void)
 
 static void key_memmap(void)
 {
+	lock_acquire(&hardware_domain->mem_lock);
 	memmap_log(&hardware_domain->memmap);
+	lock_release(&hardware_domain->mem_lock);
 	log_info("memmap: end");
 }
 
@@ -73,11 +80,26 @@ static void key_pci(void)
 	pci_root_log(hardware_domain->pci);
 }
 
+static void key_events(void)
+{
+	if (hardware_domain->event) {
+		event_log(hardware_domain);
+	}
+	log_info("events: end");
+}
+
+/* Which of the domain's consoles is typed at, once input is the domain's again. */
+static void key_device(void)
+{
+	input.hvc = !input.hvc && hardware_domain->xen_abi;
+	log_info("console input: the hardware domain's is %s", input.hvc ? "hvc0" : "its UART");
+}
+
 static void key_statistics(void)
 {
 	static const char *const names[CAUSE_COUNT] = {"interrupt", "nmi",  "window", "cpuid",
 						       "hlt",       "port", "msr",    "mmio",
-						       "exception", "other"};
+						       "exception", "hypercall", "other"};
 
 	for (unsigned i = 0; i < hardware_domain->vcpu_count; i++) {
 		const struct vcpu *v = hardware_domain->vcpu[i];
@@ -93,18 +115,19 @@ static void key_statistics(void)
 /* With the domain on another processor than the console (dom0_cpu=): the way of an IPI and back. */
 static void key_flush(void)
 {
-	uint64_t spent = 0;
-	unsigned kicked = 0;
+	uint64_t spent = 0, end = arch_time() + arch_time_hz();
+	unsigned kicked = 0, rounds = 0;
 
-	for (unsigned i = 0; i < FLUSH_ROUNDS; i++) {
+	/* A second at most: this processor's vCPU stands still meanwhile. */
+	for (; rounds < FLUSH_ROUNDS && arch_time() < end; rounds++) {
 		uint64_t start = arch_time();
 
 		kicked += hvm_shootdown(hardware_domain);
 		spent += arch_time() - start;
 		delay_us(FLUSH_PAUSE);
 	}
-	log_info("flush: %u shootdowns, %u of them of a running vCPU, %llu ns each", FLUSH_ROUNDS,
-		 kicked, (unsigned long long)(timer_ticks_to_ns(spent) / FLUSH_ROUNDS));
+	log_info("flush: %u shootdowns, %u of them of a running vCPU, %llu ns each", rounds, kicked,
+		 (unsigned long long)(timer_ticks_to_ns(spent) / MAX(rounds, 1u)));
 }
 
 /* On purpose: what a crash of ours looks like, and what a debugger needs. */
@@ -122,6 +145,7 @@ static const struct {
 } keys[] = {
 	{'C', key_crash, "crash the hypervisor, with a report"},
 	{'d', key_iommu, "DMA and interrupt remapping"},
+	{'e', key_events, "event channels of the hardware domain"},
 	{'f', key_flush, "shoot the hardware domain's translations down, many times"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},
@@ -131,6 +155,7 @@ static const struct {
 	{'p', key_pci, "PCI functions and who owns them"},
 	{'r', key_registers, "registers of the hardware domain's processors"},
 	{'s', key_statistics, "exit counters and memory"},
+	{'u', key_device, "type at hvc0 or at the UART of the hardware domain"},
 };
 
 static void key_help(void)
@@ -140,7 +165,7 @@ static void key_help(void)
 	}
 }
 
-static void press(char c)
+void arch_debug_key(char c)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (keys[i].key == c) {
@@ -162,15 +187,24 @@ static bool take(uint8_t c)
 		return true;
 	}
 	if (input.ours) {
-		press((char)c);
+		arch_debug_key((char)c);
 		return true;
 	}
-	return uart_receive(&hardware_domain->uart, c);
+	return input.hvc ? console_input(c) : uart_receive(&hardware_domain->uart, c);
+}
+
+/* Is there room where the next character goes? */
+static bool has_room(void)
+{
+	if (input.ours) {
+		return true;
+	}
+	return input.hvc ? console_input_room() : uart_receive_room(&hardware_domain->uart);
 }
 
 static struct timer retry;
 
-/* The UART's FIFO is full: look again in a millisecond. */
+/* There is no room: look again in a millisecond. */
 static void hold(int c)
 {
 	input.held = c;
@@ -183,8 +217,9 @@ static void retry_fn(struct timer *t)
 	console_poll();
 }
 
-void console_input_init(void)
+void console_input_init(const char *cmdline)
 {
+	input.hvc = hardware_domain->xen_abi && console_named_last(cmdline);
 	timer_init(&retry, retry_fn);
 }
 
@@ -194,7 +229,7 @@ void console_poll(void)
 
 	while (c >= 0) {
 		input.held = -1;
-		if (uart_receive_room(&hardware_domain->uart) == 0 && !input.ours) {
+		if (!has_room()) {
 			hold(c);
 			return;
 		}

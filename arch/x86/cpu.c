@@ -29,6 +29,7 @@ void cpu_detect(void)
 	f->nx = ext1.edx >> 20 & 1;
 	f->gib_pages = ext1.edx >> 26 & 1;
 	f->phys_bits = ext_max >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
+	f->tsc_invariant = ext_max >= 0x80000007 && (cpuid(0x80000007, 0).edx >> 8 & 1);
 	if (f->phys_bits > 52) {
 		f->phys_bits = 52;
 	}

@@ -12,12 +12,12 @@
 
 struct boot_info;
 struct irq_source;
-struct vcpu;
+struct domain;
 
 /* ---- features of the processor, the same on all of them (cpu.c) ---- */
 
 struct cpu_features {
-	bool nx, gib_pages, smep, smap, x2apic, tsc_deadline, hypervisor;
+	bool nx, gib_pages, smep, smap, x2apic, tsc_deadline, tsc_invariant, hypervisor;
 	uint8_t phys_bits;
 	char vendor[13];
 };
@@ -144,8 +144,8 @@ uint64_t ticks_from_us(uint64_t us);
 unsigned smp_start(const struct boot_info *info, const uint32_t *apic_ids, unsigned count);
 /* A processor without a vCPU: serves IPIs and sleeps, until smp_run() gives it one. */
 NORETURN void ap_main(void);
-/* Processor `cpu` runs `v` from now on; this one too, if it is that, else it idles. */
-NORETURN void smp_run(unsigned cpu, struct vcpu *v);
+/* Every vCPU of the domain runs on its processor from now on, on this one too; others idle. */
+NORETURN void smp_run(struct domain *d);
 
 #define SMP_ALL 0xffffffffu
 

@@ -3,7 +3,9 @@
  * CPUID as the guest sees it (APMv3 appendix E, SDM 2A CPUID): the
  * processor's own leaves through a table of masks; features that the hypervisor does
  * not carry are hidden, topology names the virtual APIC id (which equals the
- * physical one). The Xen leaves are hidden (abi=native).
+ * physical one). The Xen leaves are xen_abi.c's; without the Xen ABI (abi=native)
+ * the leaves say who we are and nothing else, and x2APIC is not offered: Linux
+ * accepts it from hypervisors it knows.
  */
 #include <taproot/arch.h>
 #include "hvm.h"
@@ -130,6 +132,9 @@ static void patch_topology(const struct vcpu *v, uint32_t leaf, struct cpuid *ou
 		if (p.cr4 & CR4_OSXSAVE) {
 			out->ecx |= 1u << 27;
 		}
+		if (v->lapic.x2apic_allowed) {
+			out->ecx |= 1u << 21;
+		}
 		if (!(v->lapic.base_msr & APIC_BASE_ENABLE)) {
 			out->edx &= ~(1u << 9);
 		}
@@ -154,7 +159,11 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *ou
 	const struct mask *m;
 
 	if (leaf >> 16 == HYPERVISOR_LEAF >> 16) {
-		hypervisor_leaf(leaf, out);
+		if (v->domain->xen_abi) {
+			hvm_xen_cpuid(v, leaf, subleaf, out);
+		} else {
+			hypervisor_leaf(leaf, out);
+		}
 		return;
 	}
 	*out = cpuid(leaf, subleaf);

@@ -43,7 +43,7 @@ int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start)
 	if (!v->arch) {
 		return -ENOMEM;
 	}
-	v->arch->rip = start->entry;
+	v->arch->rip = start ? start->entry : 0xfff0;
 	hvm_msr_init(v);
 	return hvm->vcpu_init(v, start);
 }
@@ -52,17 +52,19 @@ void hvm_refill(struct domain *d)
 {
 	struct nested *n = &d->arch->npt;
 
-	d->refill = false;
+	__atomic_store_n(&d->refill, false, __ATOMIC_SEQ_CST);
 	if (iommu_refill(d)) {
 		log_guest("d%u: no memory for tables of the IOMMU", d->id);
 	}
 	if (d->pci && pci_root_refill(d->pci)) {
 		log_guest("d%u: no memory for PCI functions that appear", d->id);
 	}
+	lock_acquire(&d->mem_lock);
 	if (n->reserve_count < HVM_RESERVE_PAGES / 2 && nested_refill(n, HVM_RESERVE_PAGES)) {
 		log_error("d%u: no memory for nested page tables (%u pages free)", d->id,
 			  (unsigned)page_free_count());
 	}
+	lock_release(&d->mem_lock);
 }
 
 /*
@@ -80,13 +82,18 @@ unsigned hvm_shootdown(struct domain *d)
 			continue;
 		}
 		__atomic_store_n(&v->arch->flush, 1, __ATOMIC_SEQ_CST);
-		if (v->cpu == arch_cpu_this() ||
-		    !__atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
-			continue;
+		if (v->cpu != arch_cpu_this() &&
+		    __atomic_load_n(&v->arch->in_guest, __ATOMIC_SEQ_CST)) {
+			kicked++;
+			smp_kick(v->cpu);
 		}
-		kicked++;
-		smp_kick(v->cpu);
-		while (__atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
+	}
+	/* Who enters meanwhile flushes first. */
+	for (unsigned i = 0; kicked && i < d->vcpu_count; i++) {
+		const struct vcpu *v = d->vcpu[i];
+
+		while (v->arch && v->cpu != arch_cpu_this() &&
+		       __atomic_load_n(&v->arch->in_guest, __ATOMIC_ACQUIRE) &&
 		       __atomic_load_n(&v->arch->flush, __ATOMIC_ACQUIRE)) {
 			cpu_pause();
 		}
@@ -94,6 +101,36 @@ unsigned hvm_shootdown(struct domain *d)
 	return kicked;
 }
 
+/* What a hypercall may not take for tables: trap paths, other hypercalls, what starts later. */
+#define POOL_KEEP 96
+/* What stays set aside between hypercalls, so that a series of them does not take and give. */
+#define SERIES_PAGES 128
+
+static void trim(struct domain *d, unsigned pages)
+{
+	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES + pages);
+	iommu_settle(d, pages);
+}
+
+int arch_memmap_prepare(struct domain *d, unsigned pages)
+{
+	int rc = iommu_prepare(d, pages);
+
+	lock_assert(&d->mem_lock);
+	if (rc == 0) {
+		rc = nested_refill(&d->arch->npt, HVM_RESERVE_PAGES + pages);
+	}
+	if (rc || page_free_count() < POOL_KEEP) {
+		trim(d, 0);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void arch_memmap_settle(struct domain *d)
+{
+	trim(d, SERIES_PAGES);
+}
 
 /* One change; when the reserve is used up, once more with what it has freed until now. */
 static int sync_change(struct domain *d, const struct memmap_change *c)
@@ -127,6 +164,17 @@ void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, 
 	iommu_memmap_changed(d, changes, count);
 }
 
+void hvm_log_vcpus(struct domain *d)
+{
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		if (!vcpu_is_up(d->vcpu[i])) {
+			log_info("vcpu%u: down", i);
+		} else {
+			hvm->log_state(d->vcpu[i]);
+		}
+	}
+}
+
 void arch_vcpu_kick(struct vcpu *v)
 {
 	/* On its own processor a vCPU is outside the guest now, and looks before it enters. */
@@ -145,6 +193,17 @@ void arch_domain_end(struct domain *d, unsigned reason)
 			arch_vcpu_kick(d->vcpu[i]);
 		}
 	}
+}
+
+void arch_domain_flush(struct domain *d)
+{
+	(void)hvm_shootdown(d);
+}
+
+uint64_t arch_tsc_offset(const struct vcpu *v)
+{
+	/* A vCPU is known to the core before it is built here. */
+	return v->arch ? v->arch->tsc_offset : 0;
 }
 
 void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)

@@ -14,7 +14,19 @@
 #include "x86.h"
 
 /* Hardware's register numbers (APMv3 table 1-10), the index into gpr[]. */
-enum { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI };
+enum {
+	REG_RAX,
+	REG_RCX,
+	REG_RDX,
+	REG_RBX,
+	REG_RSP,
+	REG_RBP,
+	REG_RSI,
+	REG_RDI,
+	REG_R8,
+	REG_R9,
+	REG_R10
+};
 
 #define HVM_MTRR_COUNT 96
 
@@ -29,6 +41,7 @@ enum hvm_cause {
 	CAUSE_MSR,
 	CAUSE_MMIO,
 	CAUSE_EXCEPTION,
+	CAUSE_HYPERCALL,
 	CAUSE_OTHER,
 	CAUSE_COUNT
 };
@@ -50,6 +63,11 @@ struct hvm_code {
 	const uint8_t *ram;
 };
 
+/* A range of the domain's RAM, right for this generation of the memmap. */
+struct hvm_ram {
+	uint64_t start, end, generation;
+};
+
 /* Allocated with the vCPU, freed with it; used by the processor the vCPU runs on. */
 struct vcpu_arch {
 	uint64_t gpr[16]; /* RAX and RSP are filled in at every exit and written back at entry */
@@ -69,6 +87,7 @@ struct vcpu_arch {
 	uint32_t in_guest;
 	uint32_t halted;
 	uint64_t exits[CAUSE_COUNT];
+	struct hvm_ram ram;   /* found last */
 	struct hvm_code code; /* where the last trapped instruction was fetched */
 	struct insn_cache insns; /* decoded MMIO instructions, by their bytes */
 	void *vendor;      /* the VMCB and what belongs to it */
@@ -78,10 +97,6 @@ struct domain_arch {
 	struct nested npt;
 	uint8_t *iopm;  /* I/O permission bitmap, 12 KiB */
 	uint8_t *msrpm; /* MSR permission bitmap, 8 KiB */
-	/* The RAM range found last, right for this generation of the memmap. */
-	struct {
-		uint64_t start, end, generation;
-	} ram;
 };
 
 /* What starts a vCPU by the PVH entry point (Xen ABI, docs/misc/pvh.pandoc: 32-bit flat, paging off). */
@@ -103,6 +118,7 @@ struct hvm_ops {
 	const char *(*refusal)(void);
 	int (*cpu_enable)(void);
 	int (*domain_init)(struct domain *d);
+	/* `start` NULL: as after INIT. */
 	int (*vcpu_init)(struct vcpu *v, const struct hvm_start *start);
 	/* For ever: hvm_next(), enter the guest, irq_window(), carry out the exit. */
 	NORETURN void (*run)(struct vcpu *v);
@@ -115,8 +131,16 @@ struct hvm_ops {
 	bool (*set_efer)(struct vcpu *v, uint64_t value);
 	void (*set_pat)(struct vcpu *v, uint64_t value);
 	void (*set_tsc_offset)(struct vcpu *v, uint64_t offset);
+	/* vcpu.c's, the vendor's part: the state after INIT, real mode at page << 12, these registers. */
+	void (*reset)(struct vcpu *v);
+	void (*startup)(struct vcpu *v, unsigned page);
+	void (*load)(struct vcpu *v, const struct vcpu_registers *r);
+	/* EFER, LMA included, as a guest may have it. */
+	bool (*efer_valid)(uint64_t value);
 	/* RFLAGS.IF: the vCPU takes interrupts at all. */
 	bool (*interrupts_enabled)(const struct vcpu *v);
+	/* CR4.SMAP is on and RFLAGS.AC clear: the kernel may not touch user memory now. */
+	bool (*smap_denies)(const struct vcpu *v);
 	/* A port exits (true) or goes to the machine. */
 	void (*port_trap)(struct domain *d, uint16_t port, bool trap);
 	/* The vCPU's state for the crash report and the key handler. */
@@ -128,9 +152,12 @@ extern const struct hvm_ops *hvm;
 
 /* Skip the current instruction, `length` bytes long. */
 void hvm_skip(struct vcpu *v, unsigned length);
+/* Is the vCPU in an NMI's handler, or so it seems? */
+bool hvm_nmi_masked(struct vcpu *v);
 /* Queue an exception; two become a double fault as APMv2 8.2.9 says, three shut down. */
 void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
 
+#define EXC_DB 1
 #define EXC_UD 6
 #define EXC_DF 8
 #define EXC_GP 13
@@ -153,6 +180,17 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
 bool hvm_msr_direct(uint32_t msr);
 void hvm_msr_init(struct vcpu *v);
 
+/*
+ * xen_abi.c: carry out the hypercall that the registers describe; the caller ran at level `cpl`,
+ * in 64-bit code or not. False: it is not finished, the instruction is to be executed again.
+ */
+bool hvm_hypercall(struct vcpu *v, unsigned cpl, bool code64);
+/* Leaves from 0x40000000 on, of a domain with the Xen ABI (Xen ABI arch-x86/cpuid.h). */
+void hvm_xen_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid *out);
+/* A write of the MSR that fills a hypercall page; false: #GP. */
+#define MSR_HYPERCALL_PAGE 0x40000000u
+bool hvm_hypercall_page(struct domain *d, uint64_t value);
+
 /* What touched memory that the nested tables do not map. */
 enum hvm_access {
 	ACCESS_DATA,     /* the instruction at RIP, for its operand */
@@ -171,8 +209,8 @@ void hvm_mmio_fault(struct vcpu *v, gpa_t a, enum hvm_access access);
  */
 #define HVM_FETCH 16
 unsigned hvm_fetch_insn(struct vcpu *v, uint8_t buf[HVM_FETCH], unsigned *mode);
-/* Host virtual address of the domain's RAM at `a` (to the end of its page), or NULL. */
-void *hvm_guest_ram(struct domain *d, gpa_t a);
+/* As arch_guest_ram(), for the vCPU that runs on this processor. */
+void *hvm_guest_ram(struct vcpu *v, gpa_t a);
 /* Linear address of the next instruction. */
 uint64_t hvm_code_linear(const struct vcpu *v);
 /* Linear to physical by the guest's own tables. False: not mapped. */
@@ -183,7 +221,10 @@ bool hvm_translate(struct vcpu *v, uint64_t linear, gpa_t *out);
 
 /* hvm.c: a domain and its vCPUs on this architecture. -ENOMEM. */
 int hvm_domain_init(struct domain *d) MUST_CHECK;
+/* `start` NULL: it waits to be started. */
 int hvm_vcpu_init(struct vcpu *v, const struct hvm_start *start) MUST_CHECK;
+/* hvm.c: the state of every vCPU, for the log. They are out of the guest, or soon will be. */
+void hvm_log_vcpus(struct domain *d);
 /*
  * Every vCPU of the domain has forgotten its translations when this returns;
  * how many had to be brought out of the guest for it. A lock may be held.
@@ -194,6 +235,8 @@ void hvm_refill(struct domain *d);
 
 /* run.c: this processor runs `v` from now on. */
 NORETURN void hvm_run(struct vcpu *v);
+/* run.c: an NMI of the machine (SERR#, watchdog) that this processor took is the hardware domain's. */
+void hvm_pass_nmi(void);
 /* run.c: do what comes before the next entry until nothing is left; the vCPU to enter. */
 struct vcpu *hvm_work(struct vcpu *v);
 
@@ -213,7 +256,8 @@ static inline bool hvm_has_work(const struct vcpu *v)
 	const struct domain *d = v->domain;
 
 	return (__atomic_load_n(&d->end, __ATOMIC_RELAXED) | d->refill | v->arch->halted |
-		this_cpu()->nmi_pending | (uintptr_t)v->deferred) != 0;
+		__atomic_load_n(&v->life.state, __ATOMIC_RELAXED) | this_cpu()->nmi_pending |
+		(uintptr_t)v->deferred | (uintptr_t)v->wait) != 0;
 }
 
 /* The vCPU to enter now, with everything done that comes before. */

@@ -39,7 +39,7 @@
 #define MPS_LEVEL      3
 
 static struct frame_extent extents[FRAME_EXTENTS];
-static struct frames frames;
+static char cmdline[BOOT_CMDLINE_MAX + OPTION_CMDLINE_MAX + 2]; /* the kernel's */
 
 static void must(int rc, const char *what)
 {
@@ -100,9 +100,10 @@ static void deny(struct domain *d, hpa_t start, uint64_t size)
 static void build_memory(struct domain *d, const struct boot_info *info,
 			 const struct acpi_host *acpi)
 {
-	frames_init(&frames, extents, FRAME_EXTENTS);
+	frames_init(&machine_frames, extents, FRAME_EXTENTS);
 	must(hwdom_build_memmap(d, info->map, info->map_count, hpa(info->area_start),
-				hpa(info->area_start + info->area_size), options.dom0_mem, &frames),
+				hpa(info->area_start + info->area_size), options.dom0_mem,
+				&machine_frames),
 	     "its memory map");
 	open_tables(d, acpi);
 	iommu_reserve_regions(d, acpi);
@@ -171,7 +172,7 @@ static void add_uart(struct domain *d, const struct acpi_madt *madt)
 		return;
 	}
 	must(uart_init(&d->uart, d, first ? COM1_PORT : COM2_PORT, gsi), "its UART");
-	console_input_init();
+	console_input_init(cmdline);
 	for (unsigned i = 0; i < madt->ioapic_count; i++) {
 		uint32_t base = madt->ioapic[i].gsi_base;
 
@@ -203,11 +204,10 @@ static void build_platform(struct domain *d, const struct acpi_host *acpi)
 static void load_kernel(struct domain *d, const struct boot_info *info,
 			const struct acpi_host *acpi, struct hvm_start *start)
 {
-	static char cmdline[BOOT_CMDLINE_MAX + OPTION_CMDLINE_MAX + 2];
 	static struct elf_image elf;
 	static struct load_error err;
-	uint32_t apic_id = d->vcpu[0]->lapic.id;
-	const struct acpi_build_config build = {.vcpus = 1, .apic_id = &apic_id,
+	static uint32_t apic_id[DOMAIN_VCPUS_MAX];
+	const struct acpi_build_config build = {.vcpus = d->vcpu_count, .apic_id = apic_id,
 						.lapic = (uint32_t)acpi->madt.lapic.v};
 	struct pvh_config config = {
 		.kernel = hpa(info->module[0].start),
@@ -218,6 +218,9 @@ static void load_kernel(struct domain *d, const struct boot_info *info,
 	struct pvh_plan plan;
 	gpa_t rsdp;
 
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		apic_id[i] = d->vcpu[i]->lapic.id;
+	}
 	if (info->module_count > 1) {
 		config.initrd = hpa(info->module[1].start);
 		config.initrd_size = info->module[1].size;
@@ -252,12 +255,29 @@ static void map_memory(struct domain *d)
 	do {
 		must(nested_refill(&d->arch->npt, BUILD_TABLE_PAGES), "no memory for nested tables");
 	} while (nested_sync(&d->arch->npt, &d->memmap, gpa(0), end));
+	nested_flushed(&d->arch->npt); /* nobody has seen them yet */
 	nested_trim(&d->arch->npt, HVM_RESERVE_PAGES);
 	log_info("npt: dom0 root 0x%llx, %u table pages",
 		 (unsigned long long)d->arch->npt.root_hpa.v, d->arch->npt.table_pages);
 }
 
-struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi)
+/* The first vCPU on its processor, the others on those that remain, in order. */
+static void add_vcpus(struct domain *d)
+{
+	unsigned count = pcpu_count;
+
+	if (options.dom0_max_vcpus && options.dom0_max_vcpus < count) {
+		count = options.dom0_max_vcpus;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		unsigned cpu = i == 0 ? options.dom0_cpu : i <= options.dom0_cpu ? i - 1 : i;
+
+		must(domain_add_vcpu(d, pcpus[cpu]->apic_id, cpu, d->xen_abi),
+		     "no memory for a vCPU");
+	}
+}
+
+struct domain *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi)
 {
 	struct domain *d = domain_create(0, true, 1ull << hvm_phys_bits(), MEMMAP_RANGES);
 	struct hvm_start start;
@@ -265,19 +285,24 @@ struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *a
 	if (!d) {
 		refuse("the hardware domain cannot be built: no memory");
 	}
+	d->xen_abi = options.abi == ABI_XEN;
+	if (d->xen_abi) {
+		must(event_domain_init(d), "no memory for event channels");
+	}
 	must(hvm_domain_init(d), "no memory");
 	build_memory(d, info, acpi);
-	must(domain_add_vcpu(d, pcpus[options.dom0_cpu]->apic_id, options.dom0_cpu, false),
-	     "no memory for a vCPU");
+	add_vcpus(d);
 	load_kernel(d, info, acpi, &start);
 	map_memory(d);
 	must(iommu_domain_build(d), "no memory for the IOMMU's tables");
 	build_platform(d, acpi);
 	must(pci_root_enumerate(d->pci), "enumerating PCI functions");
 	must(iommu_start(d), "the IOMMU does not start");
-	must(hvm_vcpu_init(d->vcpu[0], &start), "no memory for a vCPU");
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		must(hvm_vcpu_init(d->vcpu[i], i ? NULL : &start), "no memory for a vCPU");
+	}
 	log_info("d%u: %u of %u KiB of the hypervisor's memory in use", d->id,
 		 (unsigned)((page_total_count() - page_free_count()) * 4),
 		 (unsigned)(page_total_count() * 4));
-	return d->vcpu[0];
+	return d;
 }

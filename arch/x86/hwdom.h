@@ -5,9 +5,9 @@
 
 struct acpi_host;
 struct boot_info;
-struct vcpu;
+struct domain;
 
 /* All of it; refuses (and does not return) with the reason when something is missing. */
-struct vcpu *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi);
+struct domain *hwdom_build(const struct boot_info *info, const struct acpi_host *acpi);
 
 #endif

@@ -8,13 +8,13 @@
 #include <taproot/log.h>
 #include <taproot/option.h>
 #include <taproot/record.h>
+#include <taproot/version.h>
 #include "cpu.h"
 #include "hvm.h"
 #include "hwdom.h"
 #include "iommu_x86.h"
 #include "main.h"
 
-#define TAPROOT_VERSION "0.1"
 
 static struct acpi_host acpi;
 
@@ -47,6 +47,13 @@ static void start_processors(const struct boot_info *info)
 	}
 	log_info("processors: %u of %u run, %s mode", smp_start(info, ids, count), count,
 		 lapic_is_x2apic() ? "x2APIC" : "xAPIC");
+	for (unsigned i = 0; i < acpi.madt.cpu_count; i++) {
+		for (unsigned n = 0; n < pcpu_count; n++) {
+			if (pcpus[n]->apic_id == acpi.madt.cpu[i].apic_id) {
+				pcpus[n]->acpi_id = acpi.madt.cpu[i].uid;
+			}
+		}
+	}
 }
 
 static void enable_hvm(void *arg)
@@ -104,5 +111,5 @@ void hypervisor_main(struct boot_info *info)
 		log_notice("dom0_cpu: there is no processor %u, using 0", options.dom0_cpu);
 		options.dom0_cpu = 0;
 	}
-	smp_run(options.dom0_cpu, hwdom_build(info, &acpi));
+	smp_run(hwdom_build(info, &acpi));
 }

@@ -37,7 +37,7 @@ static enum outcome write_piece(struct vcpu *v, gpa_t a, unsigned len, uint64_t 
 /* The other page's piece of an access that crosses one; it may be RAM. */
 static enum outcome read_other(struct vcpu *v, gpa_t a, unsigned len, uint64_t *value)
 {
-	void *ram = hvm_guest_ram(v->domain, a);
+	void *ram = hvm_guest_ram(v, a);
 
 	*value = 0;
 	if (ram) {
@@ -49,7 +49,7 @@ static enum outcome read_other(struct vcpu *v, gpa_t a, unsigned len, uint64_t *
 
 static enum outcome write_other(struct vcpu *v, gpa_t a, unsigned len, uint64_t value)
 {
-	void *ram = hvm_guest_ram(v->domain, a);
+	void *ram = hvm_guest_ram(v, a);
 
 	if (ram) {
 		memcpy(ram, &value, len);
@@ -151,10 +151,10 @@ static COLD void refuse_instruction(struct vcpu *v, gpa_t a, const uint8_t *byte
  */
 static COLD bool map_missing(struct vcpu *v, gpa_t a)
 {
-	const struct mem_range *r = memmap_find(&v->domain->memmap, a);
+	struct mem_range r;
 	uint64_t value;
 
-	return r && r->type != MEM_TRAP &&
+	return memmap_lookup(&v->domain->memmap, a, &r) && r.type != MEM_TRAP &&
 	       ioreq_mmio_read(v->domain, a, 1, &value) == VERDICT_PERFORM;
 }
 

@@ -163,6 +163,9 @@ bool hvm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_MCG_STATUS:
 		*value = 0;
 		return true;
+	case MSR_HYPERCALL_PAGE: /* write only */
+		*value = 0;
+		return v->domain->xen_abi;
 	case MSR_VM_CR: /* SVMDIS and LOCK: no SVM for guests */
 		*value = 0x18;
 		return true;
@@ -189,14 +192,43 @@ static bool pat_valid(uint64_t value)
 	return true;
 }
 
+/* APMv2 7.7.1: uncached, write-combining, write-through, write-protected, write-back. */
+static bool mtrr_type_valid(uint8_t type)
+{
+	return type < 7 && type != 2 && type != 3;
+}
+
+/* Does the register take the value (APMv2 7.7.2)? */
+static bool mtrr_valid(uint32_t msr, uint64_t value)
+{
+	uint64_t beyond = ~0ull << hvm_phys_bits();
+
+	if (msr == MSR_MTRR_DEF) {
+		return !(value & ~0xcffull) && mtrr_type_valid((uint8_t)value);
+	}
+	if (msr >= fixed_mtrr[0]) {
+		for (unsigned i = 0; i < 64; i += 8) {
+			if (!mtrr_type_valid((uint8_t)(value >> i))) {
+				return false;
+			}
+		}
+		return true;
+	}
+	if (msr & 1) {
+		return !(value & (beyond | 0x7ff));
+	}
+	return !(value & (beyond | 0xf00)) && mtrr_type_valid((uint8_t)value);
+}
+
 static bool write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	uint64_t *slot = mtrr_slot(v->arch, msr);
 
-	if (slot) {
-		*slot = value;
+	if (!slot || !mtrr_valid(msr, value)) {
+		return false;
 	}
-	return slot != NULL;
+	*slot = value;
+	return true;
 }
 
 /* The guest's TSC deadline in ticks of the machine's TSC; 0 disarms (SDM 3A 11.5.4.1). */
@@ -215,6 +247,7 @@ static void write_tsc(struct vcpu *v, uint64_t value)
 
 	v->arch->tsc_offset = value - arch_time();
 	hvm->set_tsc_offset(v, v->arch->tsc_offset);
+	vtime_update(v);
 	if (armed) {
 		(void)vlapic_msr_write(&v->lapic, MSR_TSC_DEADLINE, host_deadline(v, deadline));
 	}
@@ -242,6 +275,8 @@ bool hvm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 	case MSR_TSC:
 		write_tsc(v, value);
 		return true;
+	case MSR_HYPERCALL_PAGE:
+		return v->domain->xen_abi && hvm_hypercall_page(v->domain, value);
 	case MSR_XSS:
 	case MSR_MCG_STATUS:
 		return value == 0;

@@ -40,6 +40,7 @@ struct pcpu {
 	struct pcpu *self; /* read through GS: PCPU_SELF */
 	uint32_t id;       /* 0..arch_cpu_count()-1: PCPU_ID */
 	uint32_t apic_id;
+	uint32_t acpi_id; /* processor UID of the MADT (ACPI 6.5 5.2.12.2) */
 	bool online;      /* written once by its processor, read by all */
 	bool nmi_pending; /* an NMI came; the run loop clears it */
 	uint64_t nmi_count;
@@ -48,6 +49,8 @@ struct pcpu {
 	uint64_t irq_unknown;                    /* interrupts on vectors without a source */
 	uint64_t iomap_seen;                     /* generation of device windows in this TLB */
 	struct irq_source *vector[VECTOR_COUNT]; /* vector table lock for changes */
+	uint32_t retired[VECTOR_COUNT / 32];     /* vector table lock: freed, perhaps pending */
+	bool retiring;                           /* some are */
 	struct vcpu *start;          /* the first vCPU to run here; idle until there is one */
 	struct vcpu *vcpu;                       /* who runs here; the run loop's */
 	struct svm_cpu *svm;                     /* the run loop's */

@@ -26,7 +26,11 @@
 #include "power.h"
 #include "sleep.h"
 
-#define PM1_WAK_STS 0x8000u
+#define PM1_WAK_STS    0x8000u
+#define PM1_TYPE_SHIFT 10
+#define PM1_SLP_EN     (1u << 13)
+#define PM1_SLEEP_BITS (7u << PM1_TYPE_SHIFT | PM1_SLP_EN)
+#define OFF_DELAY      1000000 /* microseconds */
 
 static struct power {
 	struct domain *domain;
@@ -303,6 +307,32 @@ static int claim_acpi(struct domain *d, const struct acpi_fadt *f)
 		rc = claim(d, power.reset_port, 1, &reset_ops);
 	}
 	return rc;
+}
+
+static void write_sleep(uint16_t port, uint8_t type, uint16_t enable)
+{
+	uint16_t kept = (uint16_t)arch_port_read(port, 2) & (uint16_t)~PM1_SLEEP_BITS;
+
+	arch_port_write(port, 2, (uint32_t)(kept | type << PM1_TYPE_SHIFT | enable));
+}
+
+/* S5 (ACPI 6.5 16.1.7), without \_PTS: that is AML. SLP_EN goes last, to both registers. */
+void power_off_machine(void)
+{
+	const struct acpi_sleep *s5 = &power.sleep.s5;
+
+	if (!s5->known || !power.pm1a) {
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		uint16_t enable = i ? PM1_SLP_EN : 0;
+
+		write_sleep(power.pm1a, s5->typ_a, enable);
+		if (power.pm1b) {
+			write_sleep(power.pm1b, s5->typ_b, enable);
+		}
+	}
+	delay_us(OFF_DELAY);
 }
 
 int power_init(struct domain *d, const struct acpi_host *acpi)

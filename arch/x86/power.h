@@ -13,4 +13,7 @@ struct acpi_host;
  */
 int power_init(struct domain *d, const struct acpi_host *acpi) MUST_CHECK;
 
+/* Returns when the machine does not go off, or nobody knows how. */
+void power_off_machine(void);
+
 #endif

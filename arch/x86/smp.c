@@ -56,6 +56,7 @@ void ap_main(void)
 	struct pcpu *p = this_cpu();
 
 	while (!__atomic_load_n(&p->start, __ATOMIC_ACQUIRE)) {
+		hvm_pass_nmi();
 		irq_wait();
 	}
 	hvm_run(p->start);
@@ -67,12 +68,11 @@ static void set_start(void *arg)
 	__atomic_store_n(&this_cpu()->start, arg, __ATOMIC_RELEASE);
 }
 
-void smp_run(unsigned cpu, struct vcpu *v)
+void smp_run(struct domain *d)
 {
-	if (cpu == this_cpu()->id) {
-		hvm_run(v);
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		smp_call(d->vcpu[i]->cpu, set_start, d->vcpu[i]);
 	}
-	smp_call(cpu, set_start, v);
 	ap_main();
 }
 

@@ -149,6 +149,68 @@ static void init_controls(struct vcpu *v, struct vmcb *b)
 	b->vintr = VINTR_MASKING;
 }
 
+/* SDM 3A 9.1.1 table 9-1, APMv2 table 14-1; CD and NW stay. */
+static void reset_state(struct vmcb *b)
+{
+	const struct vmcb_segment data = {0, 0x093, 0xffff, 0};
+
+	b->cs = (struct vmcb_segment){0xf000, 0x09b, 0xffff, 0xffff0000u};
+	b->ds = b->es = b->ss = b->fs = b->gs = data;
+	b->tr = (struct vmcb_segment){0, 0x08b, 0xffff, 0};
+	b->ldtr = (struct vmcb_segment){0, 0x082, 0xffff, 0};
+	b->gdtr = b->idtr = (struct vmcb_segment){0, 0, 0xffff, 0};
+	b->cr0 = (b->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
+	b->cr2 = b->cr3 = b->cr4 = 0;
+	b->efer = EFER_SVME;
+	b->rflags = 2;
+	b->cpl = 0;
+	b->dr6 = 0xffff0ff0u;
+	b->dr7 = 0x400;
+}
+
+static void reset(struct vcpu *v)
+{
+	struct svm_vcpu *s = svm_of(v);
+	struct vmcb *b = s->vmcb;
+
+	reset_state(b);
+	s->reinject = 0;
+	b->eventinj = 0;
+	b->int_state = 0;
+	b->icpt_misc1 &= ~(ICPT_IRET | ICPT_VINTR);
+	b->vintr = VINTR_MASKING;
+}
+
+static void startup(struct vcpu *v, unsigned page)
+{
+	struct vmcb *b = svm_of(v)->vmcb;
+
+	b->cs.selector = (uint16_t)(page << 8);
+	b->cs.base = (uint64_t)page << PAGE_SHIFT;
+}
+
+static struct vmcb_segment segment(const struct vcpu_segment *s)
+{
+	return (struct vmcb_segment){0, s->attrib, s->limit, s->base};
+}
+
+static void load(struct vcpu *v, const struct vcpu_registers *r)
+{
+	struct vmcb *b = svm_of(v)->vmcb;
+
+	b->cs = segment(&r->cs);
+	b->ds = segment(&r->ds);
+	b->ss = segment(&r->ss);
+	b->es = segment(&r->es);
+	b->tr = segment(&r->tr);
+	b->cr0 = r->cr0 | CR0_ET;
+	b->cr3 = r->cr3;
+	b->cr4 = r->cr4;
+	b->efer = r->efer | EFER_SVME;
+	b->rflags = r->rflags;
+	b->cpl = SEG_ATTRIB_DPL(r->ss.attrib);
+}
+
 /* The state of the PVH entry point: Xen ABI, xen/include/public/arch-x86/hvm/start_info.h. */
 static void init_state(struct vmcb *b, const struct hvm_start *start)
 {
@@ -160,12 +222,12 @@ static void init_state(struct vmcb *b, const struct hvm_start *start)
 	b->tr = (struct vmcb_segment){0, 0x08b, 0x67, 0};
 	b->ldtr = (struct vmcb_segment){0, 0x082, 0, 0};
 	b->cr0 = CR0_PE | CR0_ET;
-	b->efer = EFER_SVME;
-	b->rflags = 2;
-	b->dr6 = 0xffff0ff0u;
-	b->dr7 = 0x400;
 	b->rip = start->entry;
-	b->g_pat = 0x0007040600070406ull;
+}
+
+static void nothing(struct timer *t)
+{
+	(void)t;
 }
 
 static int vcpu_init(struct vcpu *v, const struct hvm_start *start)
@@ -175,12 +237,19 @@ static int vcpu_init(struct vcpu *v, const struct hvm_start *start)
 	if (!s || !(s->vmcb = page_alloc())) {
 		return -ENOMEM;
 	}
+	timer_init(&s->nmi_timer, nothing);
 	s->vmcb_hpa = arch_va_to_hpa(s->vmcb);
 	v->arch->vendor = s;
-	v->arch->gpr[REG_RBX] = start->start_info;
-	v->arch->pat = 0x0007040600070406ull;
+	v->arch->pat = PAT_RESET;
 	init_controls(v, s->vmcb);
-	init_state(s->vmcb, start);
+	reset_state(s->vmcb);
+	s->vmcb->g_pat = PAT_RESET;
+	if (start) {
+		v->arch->gpr[REG_RBX] = start->start_info;
+		init_state(s->vmcb, start);
+	} else {
+		s->vmcb->cr0 |= CR0_CD | CR0_NW;
+	}
 	return 0;
 }
 
@@ -237,11 +306,16 @@ static uint64_t get_efer(const struct vcpu *v)
 	return svm_of(v)->vmcb->efer & ~EFER_SVME;
 }
 
+static bool efer_valid(uint64_t value)
+{
+	return !(value & ~(efer_allowed() | EFER_LMA));
+}
+
 static bool set_efer(struct vcpu *v, uint64_t value)
 {
 	struct vmcb *b = svm_of(v)->vmcb;
 
-	if (value & ~(efer_allowed() | EFER_LMA)) {
+	if (!efer_valid(value)) {
 		return false;
 	}
 	if ((b->cr0 >> 31 & 1) && ((value ^ b->efer) & EFER_LME)) {
@@ -254,6 +328,13 @@ static bool set_efer(struct vcpu *v, uint64_t value)
 static bool interrupts_enabled(const struct vcpu *v)
 {
 	return svm_of(v)->vmcb->rflags & RFLAGS_IF;
+}
+
+static bool smap_denies(const struct vcpu *v)
+{
+	const struct vmcb *b = svm_of(v)->vmcb;
+
+	return (b->cr4 & CR4_SMAP) && !(b->rflags & RFLAGS_AC);
 }
 
 static void set_pat(struct vcpu *v, uint64_t value)
@@ -300,7 +381,12 @@ const struct hvm_ops svm_ops = {
 	.segment_bases = segment_bases,
 	.efer = get_efer,
 	.set_efer = set_efer,
+	.reset = reset,
+	.startup = startup,
+	.load = load,
+	.efer_valid = efer_valid,
 	.interrupts_enabled = interrupts_enabled,
+	.smap_denies = smap_denies,
 	.set_pat = set_pat,
 	.set_tsc_offset = set_tsc_offset,
 	.port_trap = port_trap,

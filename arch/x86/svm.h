@@ -15,6 +15,7 @@ struct svm_vcpu {
 	struct vmcb *vmcb;
 	hpa_t vmcb_hpa;
 	struct asid asid;
+	struct timer nmi_timer; /* its interrupt ends a run, that is all */
 	uint64_t reinject; /* EXITINTINFO of an event that the exit interrupted */
 };
 
@@ -35,6 +36,8 @@ static inline struct svm_vcpu *svm_of(const struct vcpu *v)
 
 /* svm_exit.c: hvm_ops.run. */
 NORETURN void svm_run(struct vcpu *v);
+/* svm_inject.c: an instruction was carried out for a guest that single-steps: its trap. */
+void svm_single_step(struct vcpu *v, struct vmcb *b);
 /* svm_inject.c: choose the event for this entry; EVENTINJ is clear and no window open. */
 void svm_choose_event(struct vcpu *v);
 

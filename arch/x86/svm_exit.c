@@ -96,7 +96,8 @@ static void exit_hlt(struct vcpu *v, struct vmcb *b)
 {
 	v->arch->exits[CAUSE_HLT]++;
 	skip(v, b, 1);
-	v->arch->halted = 1;
+	/* A trap that is due after HLT comes at once. */
+	v->arch->halted = !v->arch->exception.valid;
 }
 
 static void exit_msr(struct vcpu *v, struct vmcb *b)
@@ -141,6 +142,9 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	/* EXITINFO2 is the next instruction's address on every SVM processor (APMv2 15.10.2). */
 	v->arch->rip = b->exitinfo2;
 	b->int_state &= ~1ull;
+	if (__builtin_expect(b->rflags & RFLAGS_TF, 0)) {
+		svm_single_step(v, b);
+	}
 	if (__builtin_expect(info & IOIO_STRING, 0)) {
 		exit_string_io(v, port);
 	} else if (info & IOIO_IN) {
@@ -154,11 +158,42 @@ static void exit_io(struct vcpu *v, struct vmcb *b)
 	}
 }
 
+/* MOV to CR8, while an interrupt waits (APMv3 MOV CRn; 0F 22 /r, LOCK and REX allowed). */
+static void exit_cr8(struct vcpu *v, struct vmcb *b)
+{
+	uint8_t bytes[HVM_FETCH], rex = 0;
+	unsigned mode, i = 0, n = hvm_fetch_insn(v, bytes, &mode);
+	uint64_t value;
+
+	(void)b;
+
+	while (i < n && is_prefix(bytes[i], mode)) {
+		rex = mode == 64 && (bytes[i] & 0xf0) == 0x40 ? bytes[i] : 0;
+		i++;
+	}
+	if (i + 3 > n || bytes[i] != 0x0f || bytes[i + 1] != 0x22) {
+		hvm_inject(v, EXC_UD, false, 0); /* changed since it was executed */
+		return;
+	}
+	value = v->arch->gpr[(bytes[i + 2] & 7) | (rex & 1) << 3];
+	value = mode == 64 ? value : (uint32_t)value;
+	if (value > 0xf) {
+		hvm_inject(v, EXC_GP, true, 0);
+		return;
+	}
+	vlapic_set_tpr_class(&v->lapic, (unsigned)value);
+	hvm_skip(v, i + 3);
+}
+
 static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
 {
 	const uint64_t *gpr = v->arch->gpr;
 	uint64_t value = (uint32_t)gpr[REG_RAX] | gpr[REG_RDX] << 32;
 
+	if (!(b->cr4 & CR4_OSXSAVE)) {
+		hvm_inject(v, EXC_UD, false, 0);
+		return;
+	}
 	if (b->cpl != 0 || (uint32_t)gpr[REG_RCX] != 0 || !hvm_xsetbv(value)) {
 		hvm_inject(v, EXC_GP, true, 0);
 		return;
@@ -168,6 +203,11 @@ static void exit_xsetbv(struct vcpu *v, struct vmcb *b)
 
 static void exit_invd(struct vcpu *v, struct vmcb *b)
 {
+	/* The processor checks the privilege before the intercept (APMv2 15.9), QEMU does not. */
+	if (b->cpl != 0) {
+		hvm_inject(v, EXC_GP, true, 0);
+		return;
+	}
 	/* Dropping caches would lose data of others; writing them back is always allowed. */
 	__asm__ volatile("wbinvd" : : : "memory");
 	skip(v, b, 2);
@@ -186,15 +226,35 @@ static void exit_ud(struct vcpu *v, struct vmcb *b)
 	hvm_inject(v, EXC_UD, false, 0);
 }
 
+/*
+ * VMMCALL (APMv3 VMMCALL). Its length is looked up first: the call may change the
+ * bytes. One that goes on later is executed again.
+ */
+static void exit_vmmcall(struct vcpu *v, struct vmcb *b)
+{
+	bool code64 = (b->efer & EFER_LMA) && (b->cs.attrib & SEG_ATTRIB_L);
+	unsigned length;
+
+	if (!v->domain->xen_abi) {
+		exit_ud(v, b);
+		return;
+	}
+	v->arch->exits[CAUSE_HYPERCALL]++;
+	length = instruction_length(v, b, 3);
+	if (hvm_hypercall(v, b->cpl, code64)) {
+		hvm_skip(v, length);
+	}
+}
+
 static void exit_shutdown(struct vcpu *v, struct vmcb *b)
 {
 	(void)b;
 	log_notice("d%u vcpu%u: triple fault", v->domain->id, v->id);
-	svm_ops.log_state(v);
 	arch_domain_end(v->domain, DOMAIN_CRASHED);
 }
 
 static const exit_fn table[] = {
+	[VMEXIT_CR8_WRITE] = exit_cr8,
 	[VMEXIT_INTR] = exit_nothing,  [VMEXIT_NMI] = exit_nothing,
 	[VMEXIT_SMI] = exit_nothing,   [VMEXIT_INIT] = exit_nothing,
 	[VMEXIT_VINTR] = exit_vintr,   [VMEXIT_RDPMC] = exit_gp,
@@ -202,7 +262,7 @@ static const exit_fn table[] = {
 	[VMEXIT_INVD] = exit_invd,     [VMEXIT_HLT] = exit_hlt,
 	[VMEXIT_INVLPGA] = exit_ud,    [VMEXIT_IOIO] = exit_io,
 	[VMEXIT_MSR] = exit_msr,       [VMEXIT_SHUTDOWN] = exit_shutdown,
-	[VMEXIT_VMRUN] = exit_ud,      [VMEXIT_VMMCALL] = exit_ud,
+	[VMEXIT_VMRUN] = exit_ud,      [VMEXIT_VMMCALL] = exit_vmmcall,
 	[VMEXIT_VMLOAD] = exit_ud,     [VMEXIT_VMSAVE] = exit_ud,
 	[VMEXIT_STGI] = exit_ud,       [VMEXIT_CLGI] = exit_ud,
 	[VMEXIT_SKINIT] = exit_ud,     [VMEXIT_MONITOR] = exit_ud,
@@ -227,7 +287,6 @@ static COLD void exit_other(struct vcpu *v, struct vmcb *b)
 	if ((uint32_t)code == UINT32_MAX) {
 		log_notice("d%u vcpu%u: the processor refuses the guest's state", v->domain->id,
 			   v->id);
-		svm_ops.log_state(v);
 		arch_domain_end(v->domain, DOMAIN_CRASHED);
 		return;
 	}
@@ -272,12 +331,14 @@ static inline void prepare_events(struct vcpu *v, struct svm_vcpu *s, struct vmc
 	uint64_t vintr = b->vintr & ~VINTR_TPR_MASK;
 
 	b->eventinj = 0;
-	if (b->icpt_misc1 & ICPT_VINTR) {
-		vintr &= ~(VINTR_IRQ | 0xfull << VINTR_PRIO_SHIFT);
+	if (b->icpt_cr & ICPT_CR8_WRITE) {
+		b->icpt_cr &= ~ICPT_CR8_WRITE;
+		vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | 0xfull << VINTR_PRIO_SHIFT);
 		b->icpt_misc1 &= ~ICPT_VINTR;
 	}
 	b->vintr = vintr | vlapic_tpr_class(&v->lapic);
-	if (__builtin_expect(s->reinject | v->arch->exception.valid | vlapic_events(&v->lapic),
+	if (__builtin_expect(s->reinject | v->arch->exception.valid | vlapic_events(&v->lapic) |
+				     v->event.callback_vector,
 			     0)) {
 		svm_choose_event(v);
 	}

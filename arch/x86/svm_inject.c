@@ -13,25 +13,30 @@ static void window_open(struct vmcb *b, unsigned priority)
 {
 	b->vintr |= VINTR_IRQ | ((uint64_t)priority << VINTR_PRIO_SHIFT);
 	b->icpt_misc1 |= ICPT_VINTR;
+	b->icpt_cr |= ICPT_CR8_WRITE;
 }
 
-static uint64_t exception_event(struct hvm_exception *e)
+/* In real mode there are no error codes, and VMRUN refuses one (APMv2 15.20). */
+static uint64_t exception_event(struct hvm_exception *e, bool real_mode)
 {
 	uint64_t event = EVENT_VALID | EVENT_TYPE_EXCEPTION | e->vector;
 
-	if (e->has_error) {
+	if (e->has_error && !real_mode) {
 		event |= EVENT_ERROR_VALID | (uint64_t)e->error << 32;
 	}
 	e->valid = false;
 	return event;
 }
 
+/* Time for an IRET to run when an NMI waits for it. */
+#define IRET_NS 20000u
+
 /*
  * NMIs stay masked until the IRET has run, which its intercept comes before: the
- * vCPU is past it when RIP is elsewhere. Until then a pending NMI waits for
- * the next exit, whatever that is (APMv2 15.20).
+ * vCPU is past it when RIP is elsewhere (APMv2 15.20). An NMI that waits for
+ * that gets an exit soon, by a timer.
  */
-static bool nmi_masked(struct vcpu *v)
+bool hvm_nmi_masked(struct vcpu *v)
 {
 	struct vcpu_arch *a = v->arch;
 
@@ -44,7 +49,13 @@ static bool nmi_masked(struct vcpu *v)
 
 static void inject_nmi(struct vcpu *v, struct vmcb *b)
 {
-	if (nmi_masked(v) || (b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
+	if (hvm_nmi_masked(v)) {
+		if (v->arch->nmi_iret && __atomic_load_n(&v->lapic.nmi_pending, __ATOMIC_RELAXED)) {
+			timer_set(&svm_of(v)->nmi_timer, arch_time() + timer_ns_to_ticks(IRET_NS));
+		}
+		return;
+	}
+	if ((b->int_state & 1) || !vlapic_take_nmi(&v->lapic)) {
 		return;
 	}
 	v->arch->nmi_masked = true;
@@ -54,20 +65,45 @@ static void inject_nmi(struct vcpu *v, struct vmcb *b)
 }
 
 /*
- * Inject the interrupt that is due, or ask for an exit when one can be taken:
- * the window's priority makes it open when the guest lowers CR8 too.
+ * The event channel upcall past the local APIC (Xen ABI hvm/params.h): due for as
+ * long as the guest has not taken note of it, whatever TPR says.
+ */
+static void inject_callback(struct vcpu *v, struct vmcb *b)
+{
+	int vector = event_callback_pending(v);
+
+	if (vector < 0) {
+		return;
+	}
+	if (!b->eventinj && (b->rflags & RFLAGS_IF) && !(b->int_state & 1)) {
+		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;
+	} else {
+		window_open(b, 0xf);
+		b->vintr |= VINTR_IGN_TPR;
+	}
+}
+
+/*
+ * Inject the interrupt that is due, or ask for an exit when one can be taken: by
+ * a window, or for one that waits for a lower TPR by the write of CR8. (The
+ * window's own priority would do for that on a processor. QEMU 10.0 opens it at
+ * an equal priority too, for ever, and fails when CR8 is written below it.)
  */
 static void inject_interrupt(struct vcpu *v, struct vmcb *b)
 {
-	int vector = vlapic_pending(&v->lapic);
+	int vector;
 
+	inject_callback(v, b);
+	vector = vlapic_pending(&v->lapic);
 	if (vector >= 0 && !b->eventinj && (b->rflags & RFLAGS_IF) && !(b->int_state & 1)) {
 		vlapic_take(&v->lapic, (unsigned)vector);
 		b->eventinj = EVENT_VALID | EVENT_TYPE_INTR | (unsigned)vector;
 	}
-	vector = vlapic_pending_below_tpr(&v->lapic);
+	vector = vlapic_pending(&v->lapic);
 	if (vector >= 0) {
 		window_open(b, (unsigned)vector >> 4);
+	} else if (vlapic_pending_below_tpr(&v->lapic) >= 0) {
+		b->icpt_cr |= ICPT_CR8_WRITE;
 	}
 }
 
@@ -80,7 +116,7 @@ void svm_choose_event(struct vcpu *v)
 		b->eventinj = s->reinject;
 		s->reinject = 0;
 	} else if (v->arch->exception.valid) {
-		b->eventinj = exception_event(&v->arch->exception);
+		b->eventinj = exception_event(&v->arch->exception, !(b->cr0 & CR0_PE));
 	} else {
 		inject_nmi(v, b);
 	}
@@ -115,6 +151,13 @@ void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 	*e = (struct hvm_exception){true, has_error, (uint8_t)vector, error};
 }
 
+/* #DB is a trap behind the instruction, and says so in DR6.BS (APMv2 13.1.3, 13.1.1.3). */
+COLD void svm_single_step(struct vcpu *v, struct vmcb *b)
+{
+	b->dr6 |= DR6_BS;
+	v->arch->exception = (struct hvm_exception){true, false, EXC_DB, 0};
+}
+
 void hvm_skip(struct vcpu *v, unsigned length)
 {
 	struct vmcb *b = svm_of(v)->vmcb;
@@ -124,4 +167,7 @@ void hvm_skip(struct vcpu *v, unsigned length)
 		v->arch->rip &= 0xffffffffu;
 	}
 	b->int_state &= ~1ull;
+	if (__builtin_expect(b->rflags & RFLAGS_TF, 0)) {
+		svm_single_step(v, b);
+	}
 }

@@ -40,6 +40,11 @@ uint64_t arch_time_hz(void)
 	return tsc_hz;
 }
 
+bool arch_time_stable(void)
+{
+	return cpu_features.tsc_invariant;
+}
+
 uint64_t ticks_from_us(uint64_t us)
 {
 	return (tsc_hz ? tsc_hz : GUESS_HZ) / 1000000 * us;

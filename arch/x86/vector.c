@@ -5,6 +5,9 @@
  * acknowledged at the local APIC here, at once, so no EOI of ours is ever
  * outstanding when a guest runs.
  *
+ * A vector that was freed is retired first: its processor gives it back when
+ * it finds none pending there (SDM 3A 11.8.4, IRR).
+ *
  * Without interrupt remapping in x2APIC format a message has eight bits for
  * the APIC id.
  */
@@ -44,6 +47,11 @@ int arch_vector_alloc(unsigned cpu, struct irq_source *src)
 	return rc;
 }
 
+static bool is_retired(const struct pcpu *p, unsigned vector)
+{
+	return p->retired[vector / 32] >> vector % 32 & 1;
+}
+
 int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src)
 {
 	struct pcpu *p = cpu < pcpu_count ? pcpus[cpu] : NULL;
@@ -53,7 +61,10 @@ int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src)
 		return -ENOSPC;
 	}
 	lock_acquire(&vector_lock);
-	if (!p->vector[vector]) {
+	if (p->vector[vector] == src && is_retired(p, vector)) {
+		p->retired[vector / 32] &= ~(1u << vector % 32); /* back to where it came from */
+		rc = (int)vector;
+	} else if (!p->vector[vector]) {
 		__atomic_store_n(&p->vector[vector], src, __ATOMIC_RELEASE);
 		rc = (int)vector;
 	}
@@ -61,11 +72,40 @@ int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src)
 	return rc;
 }
 
+/* Give back this processor's retired vectors, but those with an interrupt to be taken. */
+static COLD void vector_drain(struct pcpu *p)
+{
+	bool left = false;
+
+	lock_acquire(&vector_lock);
+	for (unsigned word = 0; word < VECTOR_COUNT / 32; word++) {
+		uint32_t pending = p->retired[word] ? lapic_read(LAPIC_IRR + 16 * word) : 0;
+		uint32_t done = p->retired[word] & ~pending;
+
+		for (uint32_t bits = done; bits; bits &= bits - 1) {
+			__atomic_store_n(&p->vector[word * 32 + (unsigned)__builtin_ctz(bits)],
+					 NULL, __ATOMIC_RELEASE);
+		}
+		p->retired[word] &= pending;
+		left = left || p->retired[word];
+	}
+	p->retiring = left;
+	lock_release(&vector_lock);
+}
+
 void arch_vector_free(unsigned cpu, unsigned vector)
 {
+	struct pcpu *p = pcpus[cpu];
+
 	lock_acquire(&vector_lock);
-	__atomic_store_n(&pcpus[cpu]->vector[vector], NULL, __ATOMIC_RELEASE);
+	p->retired[vector / 32] |= 1u << vector % 32;
+	p->retiring = true;
 	lock_release(&vector_lock);
+	if (p == this_cpu()) {
+		vector_drain(p);
+	} else {
+		smp_kick(cpu);
+	}
 }
 
 void arch_msi_message(unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data)
@@ -105,12 +145,10 @@ static void own_interrupt(struct pcpu *p, unsigned vector)
 	}
 }
 
-void irq_dispatch(unsigned vector)
+static void dispatch(struct pcpu *p, unsigned vector)
 {
-	struct pcpu *p = this_cpu();
 	struct irq_source *src;
 
-	p->irq_count++;
 	if (vector == VECTOR_SPURIOUS || vector < VECTOR_FIRST) {
 		/* Spurious ones of local APIC and 8259: no EOI (SDM 3A 11.9). */
 		return;
@@ -127,5 +165,16 @@ void irq_dispatch(unsigned vector)
 		irq_source_fire(src);
 	} else {
 		own_interrupt(p, vector);
+	}
+}
+
+void irq_dispatch(unsigned vector)
+{
+	struct pcpu *p = this_cpu();
+
+	p->irq_count++;
+	dispatch(p, vector);
+	if (__builtin_expect(__atomic_load_n(&p->retiring, __ATOMIC_RELAXED), 0)) {
+		vector_drain(p);
 	}
 }

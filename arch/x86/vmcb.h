@@ -5,6 +5,9 @@
 
 #include <taproot/types.h>
 
+/* Offset 0. */
+#define ICPT_CR8_WRITE   (1u << 24)
+
 /* Intercept word 3, offset 0xC (APMv2 table B-1). */
 #define ICPT_INTR        (1u << 0)
 #define ICPT_NMI         (1u << 1)
@@ -38,6 +41,7 @@
 
 /* Exit codes (APMv2 appendix C). */
 enum vmexit {
+	VMEXIT_CR8_WRITE = 0x18,
 	VMEXIT_EXCP0 = 0x40,
 	VMEXIT_INTR = 0x60,
 	VMEXIT_NMI,

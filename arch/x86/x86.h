@@ -23,7 +23,11 @@
 /* The reset value: WB, WT, UC-, UC, twice (APMv2 7.8.1). PWT|PCD is UC. */
 #define PAT_RESET 0x0007040600070406ull
 
+#define RFLAGS_TF (1u << 8)
 #define RFLAGS_IF (1u << 9)
+#define RFLAGS_AC (1u << 18)
+
+#define DR6_BS (1u << 14)
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;

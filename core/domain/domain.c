@@ -13,6 +13,17 @@
 #include <taproot/panic.h>
 
 struct domain *hardware_domain;
+struct domain *domain_list;
+
+struct domain *domain_find(uint16_t id)
+{
+	struct domain *d = domain_list;
+
+	while (d && d->id != id) {
+		d = d->next;
+	}
+	return d;
+}
 
 struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit, unsigned ranges)
 {
@@ -31,6 +42,8 @@ struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit,
 	d->id = id;
 	d->hardware = hardware;
 	memmap_init(&d->memmap, d, storage, ranges, address_limit);
+	d->next = domain_list;
+	domain_list = d;
 	if (hardware) {
 		ASSERT(id == 0);
 		hardware_domain = d;
@@ -52,7 +65,13 @@ int domain_add_vcpu(struct domain *d, uint32_t apic_id, unsigned cpu, bool x2api
 	v->domain = d;
 	v->id = d->vcpu_count;
 	v->cpu = cpu;
+	v->life.state = v->id ? VCPU_WAITS : 0;
 	vlapic_init(&v->lapic, v, apic_id, v->id == 0, x2apic);
+	vtime_vcpu_init(v);
+	event_vcpu_init(v);
+	if (apic_id < DOMAIN_APIC_IDS) {
+		d->by_apic_id[apic_id] = v;
+	}
 	d->vcpu[d->vcpu_count++] = v;
 	return 0;
 }

@@ -164,3 +164,21 @@ uint64_t rmrr_regions_of(sbdf_t requester)
 	}
 	return found;
 }
+
+uint64_t iommu_reserved_all(void)
+{
+	return iommu.regions;
+}
+
+uint64_t iommu_reserved_for(sbdf_t device)
+{
+	return iommu.regions ? rmrr_regions_of(device) : 0;
+}
+
+void iommu_reserved_region(unsigned n, uint64_t *start, uint64_t *size)
+{
+	const struct dmar_rmrr *r = &iommu.dmar->rmrr[n];
+
+	*start = r->base;
+	*size = r->limit + 1 - r->base;
+}

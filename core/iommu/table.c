@@ -156,6 +156,7 @@ static int table_build(struct iommu_table *t)
 	if (rc == 0) {
 		rc = map_regions(t);
 	}
+	nested_flushed(&t->tree); /* nobody has seen them yet */
 	nested_trim(&t->tree, RESERVE_PAGES);
 	return rc;
 }
@@ -216,4 +217,25 @@ int iommu_refill(struct domain *d)
 	}
 	lock_release(&d->mem_lock);
 	return rc;
+}
+
+int iommu_prepare(struct domain *d, unsigned pages)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < iommu.table_count && rc == 0; i++) {
+		if (iommu.table[i].domain == d) {
+			rc = nested_refill(&iommu.table[i].tree, RESERVE_PAGES + pages);
+		}
+	}
+	return rc;
+}
+
+void iommu_settle(struct domain *d, unsigned pages)
+{
+	for (unsigned i = 0; i < iommu.table_count; i++) {
+		if (iommu.table[i].domain == d) {
+			nested_trim(&iommu.table[i].tree, RESERVE_PAGES + pages);
+		}
+	}
 }

@@ -6,7 +6,10 @@
  * a master abort does (PCIe 6.0 2.3.2).
  *
  * The common case, an access inside one trapped range, is one look-up and one
- * call. No lock is taken for it: the owner's vCPU changes the map itself.
+ * call. No lock is taken for it: what is read of the range is believed when
+ * the map has not changed meanwhile. Another processor may release the claim
+ * before the handler is called, as on a machine an access may be under way
+ * when a BAR moves: handlers bear that (doc/locking.md).
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>
@@ -61,18 +64,14 @@ int ioreq_release_mmio(struct domain *d, gpa_t start, uint64_t size)
 	return one_step(d, &step);
 }
 
-static bool trapped(const struct mem_range *r)
-{
-	return r && r->type == MEM_TRAP;
-}
-
 /* What kind of memory refuses the access altogether. */
-static bool refused(const struct domain *d, const struct mem_range *r)
+static bool refused(const struct domain *d, unsigned type, gpa_t a)
 {
-	if (!r) {
+	switch (type) {
+	case MEM_TYPE_COUNT: /* beyond the address space */
 		return true;
-	}
-	switch (r->type) {
+	case MEM_RAM:
+		return memmap_is_unmapped(&d->memmap, a);
 	case MEM_UNUSABLE:
 	case MEM_OURS:
 	case MEM_DENY:
@@ -114,24 +113,103 @@ static int page_give(struct domain *d, gpa_t a)
 	return rc;
 }
 
-/* An access that begins in no trapped range, or leaves it: PERFORM, REJECT, or DONE: take it apart. */
-static enum verdict classify(struct domain *d, gpa_t a, unsigned len)
+/* Who answers at an address, and how far. */
+struct handler {
+	const struct mmio_ops *ops;
+	void *ctx;
+	uint64_t offset; /* in its claim */
+	uint64_t room;   /* to the end of its range */
+};
+
+static inline void handler_take(struct handler *h, const struct mem_range *r, gpa_t a)
 {
-	gpa_t last = gpa(a.v + len - 1);
-	const struct mem_range *first_range = memmap_find(&d->memmap, a);
-	const struct mem_range *last_range = last.v < a.v ? NULL : memmap_find(&d->memmap, last);
+	h->ops = r->ops;
+	h->ctx = r->ctx;
+	h->offset = a.v - r->claim.v;
+	h->room = r->end.v - a.v;
+}
+
+/* Where the index of the range is kept, for the next access to the page. */
+static inline uint32_t *hint_of(struct domain *d, gpa_t a)
+{
+	return &d->mmio_hint[(a.v >> PAGE_SHIFT ^ a.v / MIB) % IOREQ_HINTS];
+}
+
+/*
+ * The handler of trapped memory at `a`, where an access to the same page found
+ * it. A hint is as good as any number, so changes of the map need not touch it.
+ * False: not there, or the map is just changing.
+ */
+static inline bool handler_hinted(struct domain *d, gpa_t a, struct handler *h)
+{
+	const struct memmap *m = &d->memmap;
+	uint64_t generation = __atomic_load_n(&m->generation, __ATOMIC_ACQUIRE);
+	uint32_t i = __atomic_load_n(hint_of(d, a), __ATOMIC_RELAXED);
+	const struct mem_range *r = &m->range[i];
+
+	if (i >= m->count || a.v < r->start.v || a.v >= r->end.v || r->type != MEM_TRAP) {
+		return false;
+	}
+	handler_take(h, r, a);
+	return !(generation & 1) && memmap_unchanged(m, generation);
+}
+
+/* The range at `a` (past the end: of type MEM_TYPE_COUNT), by a look-up that leaves a hint. */
+static void range_find(struct domain *d, gpa_t a, struct mem_range *out)
+{
+	const struct memmap *m = &d->memmap;
+	const struct mem_range *r;
+	uint64_t generation;
+
+	do {
+		generation = memmap_read_begin(m);
+		r = memmap_find(m, a);
+		*out = r ? *r : (struct mem_range){.start = a, .end = a, .type = MEM_TYPE_COUNT};
+	} while (!memmap_unchanged(m, generation));
+	if (r) {
+		__atomic_store_n(hint_of(d, a), (uint32_t)(r - m->range), __ATOMIC_RELAXED);
+	}
+}
+
+static bool handler_find(struct domain *d, gpa_t a, struct handler *h)
+{
+	struct mem_range r;
+
+	range_find(d, a, &r);
+	handler_take(h, &r, a);
+	return r.type == MEM_TRAP;
+}
+
+/* Does the range hold all of the access? */
+static bool holds(const struct mem_range *r, gpa_t a, unsigned len)
+{
+	return len <= r->end.v - a.v;
+}
+
+/*
+ * An access that begins in `first`, which is not trapped or is left by the
+ * access: PERFORM, REJECT, or DONE: take it apart.
+ */
+static enum verdict classify(struct domain *d, gpa_t a, unsigned len, const struct mem_range *first)
+{
+	struct mem_range last = *first;
+	gpa_t end = gpa(a.v + len - 1);
 	const struct mem_range *bad;
 
-	if (trapped(first_range) || trapped(last_range)) {
+	if (!holds(first, a, len)) {
+		range_find(d, end.v < a.v ? gpa(UINT64_MAX) : end, &last);
+	}
+	if (first->type == MEM_TRAP || last.type == MEM_TRAP) {
 		return VERDICT_DONE;
 	}
-	bad = refused(d, first_range) ? first_range : last_range;
-	if (refused(d, first_range) || refused(d, last_range)) {
+	bad = refused(d, first->type, a) ? first : &last;
+	if (refused(d, bad->type, bad == first ? a : end)) {
 		log_guest("d%u: refused an access of %u bytes to %#lx (%s)", d->id, len, a.v,
-			  bad ? memmap_type_name(bad->type) : "beyond the address space");
+			  bad->type < MEM_TYPE_COUNT ? memmap_type_name(bad->type)
+						     : "beyond the address space");
 		return VERDICT_REJECT;
 	}
-	if (page_give(d, a) || (a.v / PAGE_SIZE != last.v / PAGE_SIZE && page_give(d, last))) {
+	if (page_give(d, a) || (a.v / PAGE_SIZE != end.v / PAGE_SIZE && page_give(d, end))) {
 		return VERDICT_REJECT;
 	}
 	return VERDICT_PERFORM;
@@ -143,45 +221,25 @@ static void log_cut(const struct domain *d, gpa_t a)
 		  a.v);
 }
 
-/* Look the range up and leave its index for the next access to the page. */
-static COLD const struct mem_range *range_search(struct domain *d, gpa_t a, uint32_t *hint)
-{
-	const struct mem_range *r = memmap_find(&d->memmap, a);
-
-	if (r) {
-		__atomic_store_n(hint, (uint32_t)(r - d->memmap.range), __ATOMIC_RELAXED);
-	}
-	return r;
-}
-
-/*
- * The range that holds `a`: mostly where an access to the same page found it.
- * A hint is as good as any number, so changes of the map need not touch it.
- */
-static inline const struct mem_range *range_of(struct domain *d, gpa_t a)
-{
-	uint32_t *hint = &d->mmio_hint[(a.v >> PAGE_SHIFT ^ a.v / MIB) % IOREQ_HINTS];
-	uint32_t i = __atomic_load_n(hint, __ATOMIC_RELAXED);
-	const struct mem_range *r = &d->memmap.range[i];
-
-	if (i < d->memmap.count && r->start.v <= a.v && a.v < r->end.v) {
-		return r;
-	}
-	return range_search(d, a, hint);
-}
-
 static COLD enum verdict read_elsewhere(struct domain *d, gpa_t a, unsigned len, uint64_t *value)
 {
 	enum verdict verdict;
+	struct mem_range r;
+	struct handler h;
 
+	range_find(d, a, &r);
+	if (r.type == MEM_TRAP && holds(&r, a, len)) {
+		handler_take(&h, &r, a);
+		*value = h.ops->read(h.ctx, h.offset, len);
+		return VERDICT_DONE;
+	}
 	*value = ones(len);
-	verdict = classify(d, a, len);
+	verdict = classify(d, a, len, &r);
 	for (unsigned i = 0; verdict == VERDICT_DONE && i < len; i++) {
 		gpa_t at = gpa(a.v + i);
-		const struct mem_range *r = memmap_find(&d->memmap, at);
 
-		if (trapped(r)) {
-			uint64_t byte = r->ops->read(r->ctx, at.v - r->claim.v, 1) & 0xff;
+		if (handler_find(d, at, &h)) {
+			uint64_t byte = h.ops->read(h.ctx, h.offset, 1) & 0xff;
 
 			*value &= ~(0xffull << (8 * i));
 			*value |= byte << (8 * i);
@@ -194,10 +252,10 @@ static COLD enum verdict read_elsewhere(struct domain *d, gpa_t a, unsigned len,
 
 enum verdict ioreq_mmio_read(struct domain *d, gpa_t a, unsigned len, uint64_t *value)
 {
-	const struct mem_range *r = range_of(d, a);
+	struct handler h;
 
-	if (trapped(r) && len <= r->end.v - a.v) {
-		*value = r->ops->read(r->ctx, a.v - r->claim.v, len);
+	if (handler_hinted(d, a, &h) && len <= h.room) {
+		*value = h.ops->read(h.ctx, h.offset, len);
 		return VERDICT_DONE;
 	}
 	return read_elsewhere(d, a, len, value);
@@ -205,14 +263,22 @@ enum verdict ioreq_mmio_read(struct domain *d, gpa_t a, unsigned len, uint64_t *
 
 static COLD enum verdict write_elsewhere(struct domain *d, gpa_t a, unsigned len, uint64_t value)
 {
-	enum verdict verdict = classify(d, a, len);
+	enum verdict verdict;
+	struct mem_range r;
+	struct handler h;
 
+	range_find(d, a, &r);
+	if (r.type == MEM_TRAP && holds(&r, a, len)) {
+		handler_take(&h, &r, a);
+		h.ops->write(h.ctx, h.offset, len, value);
+		return VERDICT_DONE;
+	}
+	verdict = classify(d, a, len, &r);
 	for (unsigned i = 0; verdict == VERDICT_DONE && i < len; i++) {
 		gpa_t at = gpa(a.v + i);
-		const struct mem_range *r = memmap_find(&d->memmap, at);
 
-		if (trapped(r)) {
-			r->ops->write(r->ctx, at.v - r->claim.v, 1, (value >> (8 * i)) & 0xff);
+		if (handler_find(d, at, &h)) {
+			h.ops->write(h.ctx, h.offset, 1, (value >> (8 * i)) & 0xff);
 		} else {
 			log_cut(d, at);
 		}
@@ -222,10 +288,10 @@ static COLD enum verdict write_elsewhere(struct domain *d, gpa_t a, unsigned len
 
 enum verdict ioreq_mmio_write(struct domain *d, gpa_t a, unsigned len, uint64_t value)
 {
-	const struct mem_range *r = range_of(d, a);
+	struct handler h;
 
-	if (trapped(r) && len <= r->end.v - a.v) {
-		r->ops->write(r->ctx, a.v - r->claim.v, len, value);
+	if (handler_hinted(d, a, &h) && len <= h.room) {
+		h.ops->write(h.ctx, h.offset, len, value);
 		return VERDICT_DONE;
 	}
 	return write_elsewhere(d, a, len, value);

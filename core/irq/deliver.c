@@ -15,6 +15,8 @@
 #include <taproot/irq.h>
 #include <taproot/log.h>
 
+#include "vlapic_internal.h"
+
 bool irq_message_parse(uint64_t addr, uint32_t data, struct irq_message *m)
 {
 	*m = (struct irq_message){
@@ -34,11 +36,11 @@ static struct vcpu *irq_single_target(struct domain *d, const struct irq_message
 {
 	struct vcpu *v;
 
-	if (m->logical || m->dest == m->broadcast || m->dest >= d->vcpu_count) {
+	if (m->logical || m->dest == m->broadcast || m->dest >= DOMAIN_APIC_IDS) {
 		return NULL;
 	}
-	v = d->vcpu[m->dest];
-	return vlapic_matches(&v->lapic, m->dest, false, m->broadcast) ? v : NULL;
+	v = d->by_apic_id[m->dest];
+	return v && vlapic_matches(&v->lapic, m->dest, false, m->broadcast) ? v : NULL;
 }
 
 /* Hand the message to one local APIC. */
@@ -102,6 +104,18 @@ unsigned irq_deliver(struct domain *d, const struct irq_message *m, const struct
 		}
 	}
 	return count;
+}
+
+void irq_deliver_nmi_pin(struct domain *d)
+{
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		struct vlapic *l = &d->vcpu[i]->lapic;
+		uint32_t lvt = __atomic_load_n(&l->lvt[LVT_LINT1], __ATOMIC_RELAXED);
+
+		if (!(lvt & LVT_MASKED) && (lvt >> 8 & 7) == IRQ_MODE_NMI) {
+			vlapic_accept_nmi(l);
+		}
+	}
 }
 
 void irq_deliver_msi(struct domain *d, uint64_t addr, uint32_t data)

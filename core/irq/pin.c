@@ -7,6 +7,11 @@
  * The mask is set before the high dword changes: an entry with half of a new
  * destination must never be open.
  *
+ * A level interrupt may be under way with the old vector when the entry gets a
+ * new one: the EOI for the old one would not find the entry, and its remote IRR
+ * would stay set for ever. An entry written as edge forgets its remote IRR
+ * (82093AA 3.2.4; what is asserted interrupts again once it is open).
+ *
  * A remapped entry (VT-d 4.1 5.1.5.1) has the same mask, polarity and trigger.
  *
  * Deliberately not supported: delivery modes other than fixed.
@@ -38,6 +43,10 @@ void irq_pin_route(struct irq_source *src)
 	struct irq_pin *pin = container_of(src, struct irq_pin, src);
 	uint64_t entry = remap_pin_entry(src);
 
+	if (pin->mode & IRQ_PIN_LEVEL) {
+		arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index),
+				  (irq_pin_low(pin) & ~IRQ_PIN_LEVEL) | IOAPIC_MASKED);
+	}
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index), irq_pin_low(pin) | IOAPIC_MASKED);
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index) + 1, (uint32_t)(entry >> 32));
 }

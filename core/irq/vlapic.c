@@ -271,6 +271,12 @@ void vlapic_reset(struct vlapic *l)
 	vlapic_timer_stop(l);
 }
 
+void vlapic_init_reset(struct vlapic *l)
+{
+	vlapic_reset(l);
+	__atomic_store_n(&l->nmi_pending, false, __ATOMIC_SEQ_CST);
+}
+
 void vlapic_init(struct vlapic *l, struct vcpu *v, uint32_t apic_id, bool bsp, bool x2apic_allowed)
 {
 	*l = (struct vlapic){

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interprocessor interrupts of a virtual local APIC (SDM 3A 11.6.1, 11.12.9;
- * APMv2 16.5): fixed, lowest priority and NMI, all shorthands, to the vCPUs of
- * the domain. Delivery is immediate, so the delivery status is always idle.
+ * APMv2 16.5): fixed, lowest priority, NMI, INIT and start-up, all shorthands,
+ * to the vCPUs of the domain. Delivery is immediate, so the delivery status
+ * is always idle.
  *
- * Deliberately not supported: INIT and start-up to vCPUs that exist (a domain
- * starts with all the vCPUs it will have running or none beside the first);
- * they and SMI are logged and dropped. To processors that do not exist they
- * have no effect, as on a machine.
+ * INIT and start-up messages with the shorthands that include the sender are
+ * no valid combinations (SDM 3A table 11-3, 11-4) and have no effect.
+ *
+ * Deliberately not supported: SMI and reserved delivery modes; they are logged
+ * and dropped. To processors that do not exist they have no effect, as on a
+ * machine.
  */
 #include <taproot/domain.h>
 #include <taproot/irq.h>
@@ -22,28 +25,27 @@
 
 enum icr_shorthand { ICR_DEST, ICR_SELF, ICR_ALL, ICR_OTHERS };
 
-/* Is there a vCPU, other than `except`, that the message names? */
-static bool vlapic_any_target(const struct domain *d, const struct irq_message *m,
-			      const struct vcpu *except)
-{
-	for (unsigned i = 0; i < d->vcpu_count; i++) {
-		if (d->vcpu[i] != except &&
-		    vlapic_matches(&d->vcpu[i]->lapic, m->dest, m->logical, m->broadcast)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* INIT, start-up and SMI: nothing happens, which is right where nobody is meant. */
+/* INIT, start-up, SMI: to each vCPU that the message names, other than `except`. */
 static void vlapic_send_start(struct vlapic *l, const struct irq_message *m,
 			      const struct vcpu *except)
 {
-	struct vcpu *v = l->vcpu;
+	struct domain *d = l->vcpu->domain;
 
-	if (vlapic_any_target(v->domain, m, except)) {
-		log_guest("vlapic: d%uv%u: IPI %#llx (delivery mode %u) has no effect",
-			  v->domain->id, v->id, (unsigned long long)l->icr, m->mode);
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		struct vcpu *v = d->vcpu[i];
+
+		if (v == except ||
+		    !vlapic_matches(&v->lapic, m->dest, m->logical, m->broadcast)) {
+			continue;
+		}
+		if (m->mode == IRQ_MODE_INIT) {
+			vcpu_send_init(v);
+		} else if (m->mode == IRQ_MODE_STARTUP) {
+			vcpu_send_startup(v, m->vector);
+		} else {
+			log_guest("vlapic: d%uv%u: IPI %#llx (delivery mode %u) has no effect",
+				  d->id, l->vcpu->id, (unsigned long long)l->icr, m->mode);
+		}
 	}
 }
 
@@ -74,11 +76,17 @@ static void vlapic_send(struct vlapic *l, const struct irq_message *m, const str
 	}
 }
 
+static bool vlapic_is_start(unsigned mode)
+{
+	return mode == IRQ_MODE_INIT || mode == IRQ_MODE_STARTUP;
+}
+
 void vlapic_send_icr(struct vlapic *l)
 {
 	uint32_t low = (uint32_t)l->icr;
 	uint32_t high = (uint32_t)(l->icr >> 32);
 	bool x2apic = vlapic_is_x2apic(l);
+	enum icr_shorthand shorthand = (low >> ICR_SHORTHAND) & 3;
 	struct irq_message m = {
 		.dest = x2apic ? high : high >> 24,
 		.broadcast = x2apic ? IRQ_BROADCAST32 : IRQ_BROADCAST8,
@@ -87,7 +95,10 @@ void vlapic_send_icr(struct vlapic *l)
 		.logical = low & ICR_LOGICAL,
 	};
 
-	switch ((enum icr_shorthand)((low >> ICR_SHORTHAND) & 3)) {
+	if (vlapic_is_start(m.mode) && (shorthand == ICR_SELF || shorthand == ICR_ALL)) {
+		return;
+	}
+	switch (shorthand) {
 	case ICR_SELF:
 		m.dest = l->id;
 		m.logical = false;

@@ -128,8 +128,13 @@ static uint32_t vlapic_reg_read(struct vlapic *l, unsigned reg)
 /* SDM 3A 11.4.7.2: a software-disabled APIC has all LVT entries masked. */
 static void vlapic_write_svr(struct vlapic *l, uint32_t value)
 {
+	bool was_enabled = l->svr & SVR_ENABLE;
+
 	__atomic_store_n(&l->svr, value, __ATOMIC_SEQ_CST);
 	if (value & SVR_ENABLE) {
+		if (!was_enabled) {
+			event_lapic_enabled(l->vcpu);
+		}
 		return;
 	}
 	vlapic_timer_set_lvt(l, l->lvt[LVT_TIMER] | LVT_MASKED);

@@ -48,6 +48,12 @@ static void vlapic_timer_arm(struct vlapic *l, uint64_t at)
 	}
 }
 
+void vlapic_timer_stop(struct vlapic *l)
+{
+	l->timer_running = false;
+	timer_cancel(&l->timer);
+}
+
 /* The count reached 0 by `now`: interrupt, and go on or stop. */
 static void vlapic_timer_expire(struct vlapic *l, uint64_t now)
 {
@@ -57,7 +63,7 @@ static void vlapic_timer_expire(struct vlapic *l, uint64_t now)
 	if (vlapic_timer_mode(l) == LVT_TIMER_PERIOD && period) {
 		l->timer_expiry += ((now - l->timer_expiry) / period + 1) * period;
 	} else {
-		l->timer_running = false;
+		vlapic_timer_stop(l);
 	}
 }
 
@@ -89,12 +95,6 @@ void vlapic_timer_init(struct vlapic *l)
 		l->timer_shift++;
 	}
 	l->timer_minimum = timer_ns_to_ticks(PERIOD_MINIMUM_NS);
-}
-
-void vlapic_timer_stop(struct vlapic *l)
-{
-	l->timer_running = false;
-	timer_cancel(&l->timer);
 }
 
 void vlapic_timer_set_initial(struct vlapic *l, uint32_t count)

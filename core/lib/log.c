@@ -13,21 +13,21 @@
 #include <taproot/string.h>
 
 #define LINE_MAX     240
-#define RING_SIZE    16384u
 #define LIMIT_BURST  10
 
 enum log_level log_threshold = LOG_INFO;
 
 static struct lock log_lock;
-static char ring[RING_SIZE];
+static char ring[LOG_RING_SIZE];
 static uint64_t ring_written; /* characters ever written */
+static uint64_t ring_cleared; /* what was written before is not given out any more */
 
 static const char level_letter[] = {'E', 'N', 'I', 'T'};
 
 static void ring_put(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		ring[(ring_written + i) % RING_SIZE] = s[i];
+		ring[(ring_written + i) % LOG_RING_SIZE] = s[i];
 	}
 	ring_written += n;
 }
@@ -119,12 +119,20 @@ size_t log_ring_read(uint64_t *position, char *buf, size_t size)
 	size_t n;
 
 	lock_acquire(&log_lock);
-	if (ring_written > RING_SIZE && *position < ring_written - RING_SIZE) {
-		*position = ring_written - RING_SIZE;
+	if (ring_written > LOG_RING_SIZE && *position < ring_written - LOG_RING_SIZE) {
+		*position = ring_written - LOG_RING_SIZE;
 	}
+	*position = MAX(*position, ring_cleared);
 	for (n = 0; n < size && *position < ring_written; n++, (*position)++) {
-		buf[n] = ring[*position % RING_SIZE];
+		buf[n] = ring[*position % LOG_RING_SIZE];
 	}
 	lock_release(&log_lock);
 	return n;
+}
+
+void log_ring_clear(void)
+{
+	lock_acquire(&log_lock);
+	ring_cleared = ring_written;
+	lock_release(&log_lock);
 }

@@ -17,7 +17,7 @@
 
 #define SIZE_MIN (16 * MIB)
 
-enum kind { KIND_FLAG, KIND_CHOICE, KIND_SIZE, KIND_NUMBER, KIND_TEXT };
+enum kind { KIND_FLAG, KIND_CHOICE, KIND_SIZE, KIND_NUMBER, KIND_VERSION, KIND_TEXT };
 
 struct choice {
 	const char *name;
@@ -48,6 +48,8 @@ static const struct choice iommus[] = {{"auto", OPTION_IOMMU_AUTO},
 				       {"required", OPTION_IOMMU_REQUIRED},
 				       {NULL, 0}};
 
+static const struct choice abis[] = {{"xen", ABI_XEN}, {"native", ABI_NATIVE}, {NULL, 0}};
+
 #define FIELD(f) offsetof(struct options, f), sizeof(((struct options *)0)->f)
 
 static const struct entry table[] = {
@@ -58,7 +60,9 @@ static const struct entry table[] = {
 	{"dom0_mem", KIND_SIZE, FIELD(dom0_mem), NULL,
 	 "dom0_mem=SIZE: memory of the hardware domain, with suffix K, M or G (all)"},
 	{"dom0_cpu", KIND_NUMBER, FIELD(dom0_cpu), NULL,
-	 "dom0_cpu=N: number of the processor that runs the hardware domain (0)"},
+	 "dom0_cpu=N: number of the processor that runs the hardware domain's first vCPU (0)"},
+	{"dom0_max_vcpus", KIND_NUMBER, FIELD(dom0_max_vcpus), NULL,
+	 "dom0_max_vcpus=N: how many processors the hardware domain gets (all)"},
 	{"dom0_cmdline", KIND_TEXT, FIELD(dom0_cmdline), NULL,
 	 "dom0_cmdline=\"TEXT\": added to the command line of the hardware domain"},
 	{"noreboot", KIND_FLAG, FIELD(noreboot), NULL,
@@ -70,12 +74,17 @@ static const struct entry table[] = {
 	{"iommu", KIND_CHOICE, FIELD(iommu), iommus,
 	 "iommu=auto|off|required: use the IOMMU where there is one, never, or not boot without "
 	 "(auto)"},
+	{"abi", KIND_CHOICE, FIELD(abi), abis,
+	 "abi=xen|native: whether the hardware domain finds the Xen guest ABI (xen)"},
+	{"abi_version", KIND_VERSION, FIELD(abi_version), NULL,
+	 "abi_version=MAJOR.MINOR: the version of Xen that is reported (4.17)"},
 	{"help", KIND_FLAG, FIELD(help), NULL, "help: list the options"},
 };
 
 #define OPTION_DEFAULTS                                                                            \
 	{                                                                                          \
-		.console = PORT_COM1, .record = PORT_NONE, .loglvl = LOG_INFO, .x2apic = true      \
+		.console = PORT_COM1, .record = PORT_NONE, .loglvl = LOG_INFO, .x2apic = true,     \
+		.abi = ABI_XEN, .abi_version = 4u << 16 | 17,                                      \
 	}
 
 struct options options = OPTION_DEFAULTS;
@@ -172,6 +181,19 @@ static bool parse_size(const char *s, uint64_t *value)
 	return *value >= SIZE_MIN;
 }
 
+/* "4.17" as major << 16 | minor. */
+static bool parse_version(const char *s, uint32_t *version)
+{
+	uint64_t major, minor;
+
+	if (fmt_parse_u64(s, &s, &major) || *s != '.' || fmt_parse_u64(s + 1, &s, &minor) || *s ||
+	    major > 0xffff || minor > 0xffff) {
+		return false;
+	}
+	*version = (uint32_t)(major << 16 | minor);
+	return true;
+}
+
 /* NULL, or what is wrong with the value. A value of NULL: there was no '='. */
 static const char *set(struct options *o, const struct entry *e, const char *value)
 {
@@ -210,6 +232,12 @@ static const char *set(struct options *o, const struct entry *e, const char *val
 			return "needs a number";
 		}
 		number = (uint32_t)size;
+		memcpy(where, &number, sizeof(number));
+		return NULL;
+	case KIND_VERSION:
+		if (!parse_version(value, &number)) {
+			return "needs a version like 4.17";
+		}
 		memcpy(where, &number, sizeof(number));
 		return NULL;
 	default:
@@ -266,9 +294,20 @@ static void apply(struct options *o, bool first)
 	}
 }
 
+static char line[OPTION_CMDLINE_MAX];
+
+const char *option_line(void)
+{
+	return line;
+}
+
 void option_parse(struct options *o, const char *cmdline)
 {
 	const char *p = cmdline;
+	size_t n = MIN(strlen(cmdline), sizeof(line) - 1);
+
+	memcpy(line, cmdline, n);
+	line[n] = '\0';
 
 	*o = defaults;
 	for (bool first = true; next_word(&p); first = false) {

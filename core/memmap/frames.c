@@ -9,6 +9,8 @@
 #include <taproot/panic.h>
 #include <taproot/string.h>
 
+struct frames machine_frames;
+
 void frames_init(struct frames *f, struct frame_extent *storage, unsigned capacity)
 {
 	f->extent = storage;

@@ -38,12 +38,12 @@ void memmap_init(struct memmap *m, struct domain *d, struct mem_range *storage, 
 
 unsigned memmap_index(const struct memmap *m, uint64_t a)
 {
-	const struct mem_range *recent = &m->range[m->recent];
+	unsigned i = __atomic_load_n(&m->recent, __ATOMIC_RELAXED);
+	unsigned size = __atomic_load_n(&m->count, __ATOMIC_RELAXED);
 	unsigned low = 0;
-	unsigned size = m->count;
 
-	if (m->recent < size && recent->start.v <= a && a < recent->end.v) {
-		return m->recent;
+	if (i < size && m->range[i].start.v <= a && a < m->range[i].end.v) {
+		return i;
 	}
 	/* The answer lies in [low, low + size). */
 	while (size > 1) {
@@ -63,6 +63,35 @@ const struct mem_range *memmap_find(const struct memmap *m, gpa_t a)
 		return NULL;
 	}
 	return &m->range[memmap_index(m, a.v)];
+}
+
+/*
+ * The array stays one, and `count` below its capacity: a reading that meets an
+ * edit finds nonsense, but inside the array.
+ */
+bool memmap_lookup(const struct memmap *m, gpa_t a, struct mem_range *out)
+{
+	uint64_t generation;
+
+	if (a.v >= m->limit) {
+		return false;
+	}
+	do {
+		generation = memmap_read_begin(m);
+		*out = m->range[memmap_index(m, a.v)];
+	} while (!memmap_unchanged(m, generation));
+	return true;
+}
+
+void memmap_edit_begin(struct memmap *m)
+{
+	__atomic_store_n(&m->generation, m->generation + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+void memmap_edit_end(struct memmap *m)
+{
+	__atomic_store_n(&m->generation, m->generation + 1, __ATOMIC_RELEASE);
 }
 
 bool memmap_is_claim(const struct mem_range *r)
@@ -140,6 +169,7 @@ int memmap_set_base(struct memmap *m, gpa_t start, gpa_t end, enum mem_type type
 	if (!memmap_has_room(m, 2)) {
 		return -ENOSPC;
 	}
+	memmap_edit_begin(m);
 	memmap_make_room(m, 2);
 	first = memmap_split(m, start.v);
 	i = end.v == m->limit ? m->count : memmap_split(m, end.v);
@@ -153,7 +183,7 @@ int memmap_set_base(struct memmap *m, gpa_t start, gpa_t end, enum mem_type type
 		.owner = SBDF_NONE,
 	};
 	memmap_make_room(m, m->capacity);
-	m->generation++;
+	memmap_edit_end(m);
 	return 0;
 }
 
@@ -174,13 +204,14 @@ int memmap_open(struct memmap *m, gpa_t a)
 	if (!memmap_has_room(m, m->capacity / 4 + 2)) {
 		return -ENOSPC;
 	}
+	memmap_edit_begin(m);
 	memmap_make_room(m, 2);
 	if (page + PAGE_SIZE < m->limit) {
 		memmap_split(m, page + PAGE_SIZE);
 	}
 	r = &m->range[memmap_split(m, page)];
 	r->type = MEM_OPEN;
-	m->generation++;
+	memmap_edit_end(m);
 	memmap_note(m, page, page + PAGE_SIZE, from, MEM_OPEN);
 	memmap_tell(m);
 	return 0;

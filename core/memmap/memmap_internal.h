@@ -13,6 +13,9 @@ unsigned memmap_split(struct memmap *m, uint64_t a);
 bool memmap_has_room(const struct memmap *m, unsigned more);
 /* Join equal neighbours when fewer than `more` ranges would fit as it is. */
 void memmap_make_room(struct memmap *m, unsigned more);
+/* From here to the end readers without the lock wait: the array is edited in between. */
+void memmap_edit_begin(struct memmap *m);
+void memmap_edit_end(struct memmap *m);
 /* Remember a change for memmap_tell(). */
 void memmap_note(struct memmap *m, uint64_t start, uint64_t end, uint8_t from, uint8_t to);
 /* Tell the architecture what was noted. */

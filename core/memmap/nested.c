@@ -123,7 +123,6 @@ int nested_refill(struct nested *n, uint32_t pages)
 
 void nested_trim(struct nested *n, uint32_t pages)
 {
-	nested_flushed(n);
 	while (n->reserve_count > pages) {
 		page_free(list_take(&n->reserve, &n->reserve_count));
 	}
@@ -181,6 +180,7 @@ void nested_destroy(struct nested *n)
 {
 	clear_below(n, n->root, n->format.levels - 1);
 	page_free(n->root);
+	nested_flushed(n);
 	nested_trim(n, 0);
 	memset(n, 0, sizeof(*n));
 }

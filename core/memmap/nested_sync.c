@@ -6,7 +6,8 @@
  *
  * A changed range is widened to the superpages that contain its ends when all
  * of such a superpage is mapped alike: that is how superpages form again
- * after a trapped page or a small BAR went away.
+ * after a trapped page or a small BAR went away. RAM that was given back is
+ * left out of runs (memmap.h).
  */
 #include <taproot/errno.h>
 #include <taproot/nested.h>
@@ -44,8 +45,18 @@ static uint64_t reach(const struct nested *n, const struct memmap *m)
 struct run {
 	uint64_t start, end;
 	enum kind kind;
+	const struct memmap *m;
 	const struct mem_range *first, *last;
 };
+
+/* Is no RAM of [a, end) given back? */
+static bool all_there(const struct run *run, uint64_t a, uint64_t end)
+{
+	bool unmapped;
+
+	return run->kind != KIND_WB || a >= end ||
+	       (memmap_unmapped_run(run->m, a, end, &unmapped) == end && !unmapped);
+}
 
 /* Take the ranges before the run into it, as far down as `low`, if they are of its kind. */
 static bool grow_down(struct run *run, uint64_t low)
@@ -78,34 +89,64 @@ static bool grow_up(struct run *run, uint64_t high)
 	return true;
 }
 
-/* Widen the run over the superpages of `size` at its ends, each if all of it is of the run's kind. */
-static void widen(struct run *run, uint64_t size, uint64_t limit)
+/*
+ * Widen the run over the superpages of `size` at its ends, each if all of it is of the run's kind. An
+ * end that does not even fill a superpage of `step`, the next smaller size, stays.
+ */
+static void widen(struct run *run, uint64_t size, uint64_t step, uint64_t limit)
 {
-	uint64_t low = ALIGN_DOWN(run->start, size);
-	uint64_t high = ALIGN_UP(run->end, size);
+	uint64_t low = run->start % step ? run->start : ALIGN_DOWN(run->start, size);
+	uint64_t high = run->end % step ? run->end : ALIGN_UP(run->end, size);
 	struct run down = *run;
 
 	/* A superpage that begins before the run may also end behind it. */
 	if (low < run->start && low + size <= limit && grow_down(&down, low) &&
-	    (low + size <= run->end || grow_up(&down, low + size))) {
+	    (low + size <= run->end || grow_up(&down, low + size)) &&
+	    all_there(run, down.start, run->start) && all_there(run, run->end, down.end)) {
 		*run = down;
 	}
-	if (high > run->end && high <= limit && high - size >= run->start) {
+	if (high > run->end && high <= limit && high - size >= run->start &&
+	    all_there(run, run->end, high)) {
 		(void)grow_up(run, high);
 	}
 }
 
-static int sync_run(struct nested *n, struct run *run, uint64_t limit)
+static int sync_piece(struct nested *n, struct run *run, uint64_t limit)
 {
 	if (run->kind == KIND_NONE) {
 		return nested_unmap(n, gpa(run->start), run->end - run->start);
 	}
-	widen(run, 2 * MIB, limit);
+	widen(run, 2 * MIB, PAGE_SIZE, limit);
 	if (n->format.has_1g) {
-		widen(run, GIB, limit);
+		widen(run, GIB, 2 * MIB, limit);
 	}
 	return nested_map(n, gpa(run->start), hpa(run->start), run->end - run->start,
 			  run->kind == KIND_WB ? NESTED_WB : NESTED_UC, true, NULL);
+}
+
+/* A run, around the RAM in it that was given back. */
+static int sync_run(struct nested *n, const struct run *run, uint64_t limit)
+{
+	uint64_t at = run->start;
+	int result = 0;
+
+	while (at < run->end) {
+		struct run piece = *run;
+		bool unmapped = false;
+		int rc;
+
+		piece.start = at;
+		if (run->kind == KIND_WB) {
+			piece.end = memmap_unmapped_run(run->m, at, run->end, &unmapped);
+		}
+		if (unmapped) {
+			piece.kind = KIND_NONE;
+		}
+		at = piece.end;
+		rc = sync_piece(n, &piece, limit);
+		result = rc ? rc : result;
+	}
+	return result;
 }
 
 int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end)
@@ -117,7 +158,7 @@ int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end
 	int result = 0;
 
 	while (at < stop) {
-		struct run run = {.start = at, .kind = kind_of(r), .first = r};
+		struct run run = {.start = at, .kind = kind_of(r), .m = m, .first = r};
 		int rc;
 
 		/* The array covers the address space up to the limit, so r stays inside it. */
@@ -158,7 +199,14 @@ bool nested_matches(const struct nested *n, const struct memmap *m, gpa_t *where
 		bool here = mapped && leaf.gpa.v <= at;
 		enum kind kind = kind_of(r);
 		uint64_t stop = MIN(r->end.v, reach(n, m));
+		bool unmapped = false;
 
+		if (r->type == MEM_RAM) {
+			stop = memmap_unmapped_run(m, at, stop, &unmapped);
+		}
+		if (unmapped) {
+			kind = KIND_NONE;
+		}
 		*where = gpa(at);
 		if (here != (kind != KIND_NONE) || (here && !leaf_is(n, &leaf, kind))) {
 			return false;

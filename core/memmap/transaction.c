@@ -179,10 +179,11 @@ static void commit_step(struct memmap *m, const struct memmap_step *s)
 
 void memmap_commit(struct memmap *m, const struct memmap_step *steps, unsigned count)
 {
+	memmap_edit_begin(m);
 	for (unsigned i = 0; i < count; i++) {
 		commit_step(m, &steps[i]);
 	}
-	m->generation++;
+	memmap_edit_end(m);
 	memmap_tell(m);
 }
 

@@ -72,6 +72,12 @@ static void table_write(const struct msix_region *r, uint32_t at, unsigned len, 
 	}
 }
 
+/* The claim that led here may be gone, and the region another function's, with fewer pages. */
+static bool in_region(const struct msix_region *r, uint64_t offset)
+{
+	return r->mapped && offset < r->pages * PAGE_SIZE;
+}
+
 static uint64_t region_read_piece(struct msix_region *r, uint64_t offset, unsigned len)
 {
 	uint64_t bar_offset = r->offset + offset;
@@ -79,10 +85,10 @@ static uint64_t region_read_piece(struct msix_region *r, uint64_t offset, unsign
 	uint64_t value = ones(len);
 	uint32_t at;
 
-	if (r->mapped && in_table(r, bar_offset, &at)) {
+	if (in_region(r, offset) && in_table(r, bar_offset, &at)) {
 		verdict = VERDICT_DONE;
 		value = table_read(r, at, len);
-	} else if (r->mapped) {
+	} else if (in_region(r, offset)) {
 		verdict = VERDICT_PERFORM;
 		value = arch_iomap_read(&r->window, (uint32_t)offset, len);
 	}
@@ -101,16 +107,16 @@ static void region_write_piece(struct msix_region *r, uint64_t offset, unsigned 
 	uint32_t at;
 
 	effects.count = 0;
-	if (r->mapped && in_table(r, bar_offset, &at)) {
+	if (in_region(r, offset) && in_table(r, bar_offset, &at)) {
 		verdict = VERDICT_DONE;
 		table_write(r, at, len, value, &effects);
 		if (effects.count) {
 			effects.effect[0].result =
 				msix_apply_entry(r->function, effects.effect[0].index);
 		}
-	} else if (r->mapped && in_pba(r, bar_offset)) {
+	} else if (in_region(r, offset) && in_pba(r, bar_offset)) {
 		verdict = VERDICT_DONE; /* read-only (6.8.2.10) */
-	} else if (r->mapped) {
+	} else if (in_region(r, offset)) {
 		verdict = VERDICT_PERFORM;
 		arch_iomap_write(&r->window, (uint32_t)offset, len, value);
 	}

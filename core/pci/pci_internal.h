@@ -112,7 +112,7 @@ struct msix_entry {
 
 /* Pages that hold the table or the pending bits: trapped, reached through a window. */
 struct msix_region {
-	struct pci_function *function;
+	struct pci_function *function; /* once set, for ever */
 	struct iomap window;
 	uint32_t first; /* offset in the BAR, page aligned */
 	uint32_t pages; /* 0: not in use */
@@ -139,7 +139,7 @@ struct pci_msix {
 	uint32_t table; /* offsets in their BARs */
 	uint32_t pba;
 	struct msix_entry *entry;
-	/* [0] holds the table, and the pending bits when they are near; [1] otherwise those. */
+	/* [0] holds the table, and the pending bits when they are near; [1] otherwise those. Last. */
 	struct msix_region region[2];
 };
 
@@ -213,7 +213,7 @@ struct pci_function {
 	struct pci_rebar rebar;
 	struct pci_bar bar[PCI_BARS_MAX];
 	struct pci_msi msi;
-	struct pci_msix msix;
+	struct pci_msix msix; /* last: spare_function_clean() */
 };
 
 /* One entry of the index. ops == NULL: nobody. */
@@ -249,6 +249,7 @@ struct pci_root {
 	struct pci_ecam ecam[PCI_WINDOWS_MAX];
 	unsigned ecam_count;
 	bool booting; /* allocation is allowed */
+	struct iomap probe; /* to look at a window that is reported; pci_lock */
 
 	struct pci_function *functions;
 	struct pci_function *physical; /* those with SR-IOV */
@@ -281,6 +282,10 @@ extern const struct port_ops pci_port_ops;
 extern const struct mmio_ops pci_ecam_ops;
 
 /* ---- root.c ---- */
+/* NULL, or why the window cannot be served. */
+const char *pci_window_fault(const struct pci_root *root, const struct pci_window *w);
+/* Tables for a segment. Not on a trap path. -ENOMEM. */
+int root_add_segment(struct pci_root *root, unsigned segment) MUST_CHECK;
 struct pci_slot *pci_slot_find(const struct pci_root *root, sbdf_t sbdf);
 /* The slot, its tables made if need be; NULL: nothing left for them. */
 struct pci_slot *pci_slot_make(struct pci_root *root, sbdf_t sbdf);
@@ -312,7 +317,10 @@ void pci_map(struct pci_function *f);
 /* ---- spare.c ---- */
 struct pci_function *spare_function_take(struct pci_root *root);
 void spare_function_put(struct pci_root *root, struct pci_function *f);
-/* Empty, but for memory and windows of its MSI-X table. */
+/*
+ * Empty, but for memory and windows of its MSI-X table, and what leads from a region
+ * to its lock: a processor may have looked the region up, and call its handler only now.
+ */
 void spare_function_clean(struct pci_function *f);
 /* One that can have any table that MSI-X allows. NULL; not on a trap path. */
 struct pci_function *spare_function_make(void);

@@ -264,7 +264,7 @@ enum verdict pci_access(struct pci_root *root, struct pci_access *a)
 /* ---- creation ---- */
 
 /* NULL, or why the window cannot be served. */
-static const char *window_fault(const struct pci_root *root, const struct pci_window *w)
+const char *pci_window_fault(const struct pci_root *root, const struct pci_window *w)
 {
 	uint64_t end = w->bus0.v + (((uint64_t)w->bus_last + 1) << PCI_ECAM_BUS_SHIFT);
 
@@ -315,7 +315,7 @@ void pci_deny_window(struct domain *d, const struct pci_window *w)
 	}
 }
 
-static int root_add_segment(struct pci_root *root, unsigned segment)
+int root_add_segment(struct pci_root *root, unsigned segment)
 {
 	_Static_assert(sizeof(struct pci_segment) <= PAGE_SIZE, "a segment table fits a page");
 	if (!root->segment[segment]) {
@@ -330,7 +330,7 @@ static int root_add_window(struct pci_root *root, const struct pci_window *w)
 	struct pci_ecam *ecam = &root->ecam[root->ecam_count];
 	uint64_t first = w->bus0.v + ((uint64_t)w->bus_first << PCI_ECAM_BUS_SHIFT);
 	uint64_t size = (uint64_t)(w->bus_last - w->bus_first + 1) << PCI_ECAM_BUS_SHIFT;
-	const char *fault = window_fault(root, w);
+	const char *fault = pci_window_fault(root, w);
 
 	if (!fault) {
 		int rc = root_add_segment(root, w->segment);

@@ -39,13 +39,20 @@ static bool windows_suffice(const struct pci_function *f)
 
 void spare_function_clean(struct pci_function *f)
 {
-	struct iomap window[2] = {f->msix.region[0].window, f->msix.region[1].window};
+	char *rest = (char *)f + offsetof(struct pci_function, next);
 	struct msix_entry *entry = f->msix.entry;
 	uint16_t room = f->msix.room;
 
-	memset(f, 0, sizeof(*f));
-	f->msix.region[0].window = window[0];
-	f->msix.region[1].window = window[1];
+	memset(rest, 0, (size_t)((char *)&f->msix.region[0] - rest));
+	for (unsigned i = 0; i < 2; i++) {
+		struct msix_region *r = &f->msix.region[i];
+
+		r->first = 0;
+		r->pages = 0;
+		r->bar = 0;
+		r->mapped = false;
+		r->offset = 0;
+	}
 	f->msix.entry = entry;
 	f->msix.room = room;
 }

@@ -26,11 +26,8 @@ static void put_number(uint64_t v, unsigned base)
 	}
 }
 
-void say(const char *format, ...)
+void say_list(const char *format, va_list ap)
 {
-	va_list ap;
-
-	va_start(ap, format);
 	for (const char *f = format; *f; f++) {
 		if (*f != '%') {
 			put(*f);
@@ -45,6 +42,14 @@ void say(const char *format, ...)
 			put_number(va_arg(ap, uint64_t), *f == 'x' ? 16 : 10);
 		}
 	}
+}
+
+void say(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say_list(format, ap);
 	va_end(ap);
 }
 
@@ -54,7 +59,7 @@ static bool same(const uint8_t *p, const char *signature)
 	       p[3] == signature[3];
 }
 
-const uint8_t *find_table(const struct start_info *si, const char *signature)
+const uint8_t *find_table(const struct pvh_start *si, const char *signature)
 {
 	const uint8_t *rsdp = (const uint8_t *)si->rsdp;
 	const uint8_t *xsdt = (const uint8_t *)*(const uint64_t *)(rsdp + 24);
@@ -71,7 +76,7 @@ const uint8_t *find_table(const struct start_info *si, const char *signature)
 	return NULL;
 }
 
-void power_off(const struct start_info *si)
+void power_off(const struct pvh_start *si)
 {
 	const uint8_t *fadt = find_table(si, "FACP");
 

@@ -72,6 +72,14 @@ static void op_cpuid(void)
 	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
 }
 
+/* xen_version, XENVER_version: where the hypervisor has no hypercalls, #UD ends the guest. */
+static void op_hypercall(void)
+{
+	uint64_t rax = 17;
+
+	__asm__ volatile("vmmcall" : "+a"(rax) : "D"(0), "S"(0) : "memory");
+}
+
 static void op_ioapic_version(void)
 {
 	write32(0xfec00000, 1);
@@ -214,7 +222,7 @@ static void open_msix(void)
 }
 
 /* Is `loop=name` the command line's last word? */
-static bool loop_wanted(const struct start_info *si, const char *name)
+static bool loop_wanted(const struct pvh_start *si, const char *name)
 {
 	const char *p = (const char *)si->cmdline;
 
@@ -232,7 +240,7 @@ static bool loop_wanted(const struct start_info *si, const char *name)
 	return false;
 }
 
-void guest_main(const struct start_info *si)
+void guest_main(const struct pvh_start *si)
 {
 	static const struct {
 		const char *name;
@@ -243,6 +251,7 @@ void guest_main(const struct start_info *si)
 		{"ecam-read", op_ecam_read, NULL},
 		{"ecam-write", op_ecam_write, NULL},
 		{"cpuid", op_cpuid, NULL},
+		{"hypercall", op_hypercall, NULL},
 		{"ioapic-version", op_ioapic_version, NULL},
 		{"lapic-write", op_tpr, NULL},
 		{"msix-mask", op_msix_mask, op_msix_unmask},

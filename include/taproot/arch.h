@@ -11,6 +11,8 @@
 
 struct irq_source;
 struct memmap_change;
+struct vcpu;
+struct vcpu_registers;
 
 /* ---- console and log ---- */
 
@@ -19,17 +21,37 @@ void arch_console_write(const char *s, size_t len);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
 
+/* A key for the hypervisor; what it is about goes to the log. */
+void arch_debug_key(char c);
+
 /* ---- processors ---- */
 
 /* Number of the processor this code runs on, 0..arch_cpu_count()-1. */
 unsigned arch_cpu_this(void);
 unsigned arch_cpu_count(void);
 
+/* A processor of the machine, for reports. */
+struct arch_cpu_info {
+	uint32_t apic_id;
+	uint32_t acpi_id; /* processor UID of the MADT */
+	uint32_t core, socket;
+	uint32_t threads_per_core, cores_per_socket;
+	char vendor[12];
+	uint32_t family, model, stepping;
+	/* CPUID 1 EDX, ECX; 80000001 EDX, ECX; D.1 EAX; 7.0 EBX, ECX; 80000007 EDX. */
+	uint32_t features[8];
+};
+void arch_cpu_info(unsigned cpu, struct arch_cpu_info *out);
+
 /* ---- time ---- */
 
 /* Ticks of the machine's time stamp counter, the same on all processors, and ticks per second. */
 uint64_t arch_time(void);
 uint64_t arch_time_hz(void);
+/* Does that counter run at one rate whatever the processors do (invariant TSC)? */
+bool arch_time_stable(void);
+/* Seconds since 1970, UTC, by the machine's clock; 0: it has none that works. For boot only. */
+uint64_t arch_wallclock(void);
 /* One-shot timer interrupt of this processor at `deadline` ticks (UINT64_MAX: none). It calls timer_run(). */
 void arch_timer_arm(uint64_t deadline);
 
@@ -90,6 +112,11 @@ void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)
 int arch_vector_alloc(unsigned cpu, struct irq_source *src) MUST_CHECK;
 /* The same, that very vector. -ENOSPC: it is taken on that processor. */
 int arch_vector_alloc_at(unsigned cpu, unsigned vector, struct irq_source *src) MUST_CHECK;
+/*
+ * Nothing is sent to it any more. An interrupt that has reached the processor
+ * but was not taken yet still calls irq_source_fire(src), so memory of a
+ * source stays a source's; the vector is given out again after that.
+ */
 void arch_vector_free(unsigned cpu, unsigned vector);
 /* The MSI address and data (compatibility format, fixed delivery, edge) that reach `vector` on `cpu`. */
 void arch_msi_message(unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data);
@@ -103,6 +130,35 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 
 /* The memmap of `d` changed: bring nested tables (and what else follows it) up to date. Cannot fail. */
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
+/*
+ * Set aside tables for a change that the domain's memmap asks for beyond what trap
+ * paths have; mem_lock is held. -ENOMEM: the page pool is needed otherwise.
+ */
+int arch_memmap_prepare(struct domain *d, unsigned pages) MUST_CHECK;
+/* The change is done: what is set aside far beyond the trap paths' needs goes back to the pool.
+ * mem_lock is held. */
+void arch_memmap_settle(struct domain *d);
+/*
+ * Copies between our memory and a vCPU's, by the vCPU's linear addresses and page
+ * tables now; the vCPU runs on this processor. Only RAM of its domain is
+ * touched. -EFAULT: some of it is not there (part may have been copied), or,
+ * for to_guest, not writable.
+ */
+int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len) MUST_CHECK;
+int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t len) MUST_CHECK;
+/* The domain's RAM at `a`, to the end of its page; NULL: that is not its RAM now. */
+void *arch_guest_ram(struct domain *d, gpa_t a);
+/* Every vCPU of the domain forgets what it knows of its own page tables. No lock is held. */
+void arch_domain_flush(struct domain *d);
+/* Ticks that the vCPU's TSC is ahead of arch_time(). */
+uint64_t arch_tsc_offset(const struct vcpu *v);
+/* The vCPU's registers after INIT (SDM 3A 9.1.1); then, after a start-up message, real mode at page << 12. */
+void arch_vcpu_reset(struct vcpu *v);
+void arch_vcpu_startup(struct vcpu *v, unsigned page);
+/* The same, these registers. The three are called by the vCPU's own processor. */
+void arch_vcpu_load(struct vcpu *v, const struct vcpu_registers *r);
+/* May a vCPU have these control registers? */
+bool arch_vcpu_valid(struct vcpu *v, const struct vcpu_registers *r);
 /* Make `v` look at its pending events before it executes another guest instruction. */
 void arch_vcpu_kick(struct vcpu *v);
 /* The domain asked for its own end: enum domain_end of domain.h. Returns; the vCPU stops at its next entry. */

@@ -8,14 +8,18 @@
 #ifndef TAPROOT_DOMAIN_H
 #define TAPROOT_DOMAIN_H
 
+#include <taproot/event.h>
 #include <taproot/ioreq.h>
 #include <taproot/lock.h>
 #include <taproot/memmap.h>
 #include <taproot/uart.h>
+#include <taproot/vcpu.h>
 #include <taproot/vioapic.h>
 #include <taproot/vlapic.h>
+#include <taproot/vtime.h>
 
 #define DOMAIN_VCPUS_MAX 256
+#define DOMAIN_APIC_IDS  256
 
 struct pci_root;
 struct domain_arch;
@@ -24,12 +28,28 @@ struct vcpu_arch;
 /* How a domain ended. */
 enum domain_end { DOMAIN_RUNNING, DOMAIN_POWEROFF, DOMAIN_REBOOT, DOMAIN_CRASHED };
 
+/* SCHEDOP_watchdog: ends the domain unless it is set again in time. */
+#define DOMAIN_WATCHDOGS 2
+struct domain_watchdog {
+	struct timer timer;
+	struct domain *domain;
+	bool used;
+};
+
 struct vcpu {
 	struct domain *domain;
 	uint32_t id;
 	uint32_t cpu; /* processor it runs on */
+	struct vcpu_life life;
 	struct vlapic lapic;
+	struct event_vcpu event;
+	struct vtime time;
 	struct vcpu_arch *arch;
+	/*
+	 * What the vCPU sleeps for (SCHEDOP_poll and the like), besides what
+	 * always wakes it; NULL: nothing. Asked after every kick, by its processor.
+	 */
+	bool (*wait)(struct vcpu *v);
 	/*
 	 * Work to be done before the vCPU executes its next instruction, in
 	 * pieces when long: set by anybody, run by the run loop.
@@ -39,6 +59,7 @@ struct vcpu {
 
 struct domain {
 	uint16_t id;
+	struct domain *next;    /* of domain_list */
 	bool hardware;          /* the hardware domain: unclaimed ports and config space are the machine's */
 	struct lock pci_lock;   /* config space state: writes, and reads of trapped registers */
 	struct lock mem_lock;   /* memmap changes and nested tables */
@@ -51,6 +72,14 @@ struct domain {
 	struct uart uart;
 	struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
 	unsigned vcpu_count;
+	struct vcpu *by_apic_id[DOMAIN_APIC_IDS]; /* those below DOMAIN_APIC_IDS; fixed at creation */
+	bool xen_abi;           /* Xen CPUID leaves and hypercalls are there */
+	struct event_domain *event;
+	uint64_t param[64];     /* HVM_PARAM_*, as the guest reads them */
+	struct domain_watchdog watchdog[DOMAIN_WATCHDOGS]; /* watchdog_lock */
+	struct lock watchdog_lock;
+	uint32_t shutdown_latched; /* SCHEDOP_shutdown_code: SHUTDOWN_* + 1; 0: none; atomics */
+	uint64_t vm_assist;     /* bit n: VMASST_TYPE_ n is on; atomics */
 	bool refill; /* something set aside for trap paths was used: fill it up at the next entry */
 	uint32_t end; /* enum domain_end, written once */
 	struct domain_arch *arch;
@@ -58,10 +87,18 @@ struct domain {
 
 /* The hardware domain. */
 extern struct domain *hardware_domain;
+/* All domains; they are created at boot, and none goes away. */
+extern struct domain *domain_list;
+
+/* The domain with this id; NULL: there is none. */
+struct domain *domain_find(uint16_t id);
 
 /* An empty domain with room for `ranges` memmap ranges. NULL: out of memory. */
 struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit, unsigned ranges);
-/* A vCPU with its virtual local APIC; `cpu` is where it runs. -ENOMEM, -ENOSPC. */
+/*
+ * A vCPU with its virtual local APIC; `cpu` is where it runs. The first one
+ * runs, the others wait to be started. -ENOMEM, -ENOSPC.
+ */
 int domain_add_vcpu(struct domain *d, uint32_t apic_id, unsigned cpu, bool x2apic) MUST_CHECK;
 
 struct frames;

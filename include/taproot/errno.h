@@ -13,6 +13,9 @@
 #ifndef ENOENT
 #define ENOENT 2
 #endif
+#ifndef ESRCH
+#define ESRCH 3
+#endif
 #ifndef EIO
 #define EIO 5
 #endif
@@ -22,17 +25,26 @@
 #ifndef ENOEXEC
 #define ENOEXEC 8
 #endif
+#ifndef ENXIO
+#define ENXIO 6
+#endif
 #ifndef EAGAIN
 #define EAGAIN 11
 #endif
 #ifndef ENOMEM
 #define ENOMEM 12
 #endif
+#ifndef EACCES
+#define EACCES 13
+#endif
 #ifndef EFAULT
 #define EFAULT 14
 #endif
 #ifndef EBUSY
 #define EBUSY 16
+#endif
+#ifndef EXDEV
+#define EXDEV 18
 #endif
 #ifndef EEXIST
 #define EEXIST 17
@@ -52,8 +64,17 @@
 #ifndef ENOSYS
 #define ENOSYS 38
 #endif
+#ifndef ENODATA
+#define ENODATA 61
+#endif
+#ifndef ETIME
+#define ETIME 62
+#endif
 #ifndef EOVERFLOW
 #define EOVERFLOW 75
+#endif
+#ifndef ENOBUFS
+#define ENOBUFS 105
 #endif
 #ifndef EOPNOTSUPP
 #define EOPNOTSUPP 95

@@ -25,6 +25,9 @@ struct frames {
 	unsigned capacity;
 };
 
+/* The RAM of the machine; filled when the hardware domain's memory is laid out, unchanged after. */
+extern struct frames machine_frames;
+
 void frames_init(struct frames *f, struct frame_extent *storage, unsigned capacity);
 /* Boot: RAM [start, end) exists and is free. -EBUSY on overlap, -ENOSPC, -EINVAL. */
 int frames_add(struct frames *f, hpa_t start, hpa_t end) MUST_CHECK;

@@ -120,6 +120,12 @@ bool iommu_quarantined(sbdf_t requester);
 
 /* Follow changes of the memmap; mem_lock is held. */
 void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
+/*
+ * Tables of the domain have `pages` pages set aside more than trap paths need, at least or at most;
+ * mem_lock is held.
+ */
+int iommu_prepare(struct domain *d, unsigned pages) MUST_CHECK;
+void iommu_settle(struct domain *d, unsigned pages);
 /* Fill up what the trap paths used. Not on a trap path. -ENOMEM. */
 int iommu_refill(struct domain *d) MUST_CHECK;
 
@@ -186,6 +192,11 @@ unsigned requester_aliases(sbdf_t device, sbdf_t out[REQUESTER_ALIASES_MAX]);
 
 /* ---- reserved regions ---- */
 
+/* Regions of the machine, by number: those that are honoured, of all devices or of one. */
+uint64_t iommu_reserved_all(void);
+uint64_t iommu_reserved_for(sbdf_t device);
+/* Region `n`, one that is honoured. */
+void iommu_reserved_region(unsigned n, uint64_t *start, uint64_t *size);
 /* NULL: the region can be honoured, as far as the memmap knows; otherwise why not. */
 const char *rmrr_fault(const struct dmar_rmrr *r, const struct memmap *m, unsigned address_width);
 /* The registers of the hypervisor's that the region lies over; NULL: none. */

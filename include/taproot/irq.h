@@ -136,6 +136,11 @@ struct irq_message {
  * nobody). Returns how many accepted it.
  */
 unsigned irq_deliver(struct domain *d, const struct irq_message *m, const struct vcpu *except);
+/*
+ * The machine's NMI line: to the vCPUs whose local APIC has LINT1 as an NMI and
+ * open (SDM 3A 11.5.1), which the MADT says it is.
+ */
+void irq_deliver_nmi_pin(struct domain *d);
 /* Take an MSI apart (SDM 3A 11.11, xAPIC format). False: not an interrupt address. */
 bool irq_message_parse(uint64_t addr, uint32_t data, struct irq_message *m) MUST_CHECK;
 /* Deliver a message to the domain's virtual local APICs (SDM 3A 11.11, xAPIC format). */

@@ -6,9 +6,10 @@
  * loop (arch/x86/run.c), where no lock is held; so a lock needs no
  * interrupt-saving form. Lock order (outermost first):
  *
- *	uart.lock -> domain.pci_lock -> domain.mem_lock -> domain.irq_lock
+ *	uart.lock -> domain.pci_lock -> domain.mem_lock -> event_domain.lock -> vtime.lock,
+ *	domain.irq_lock, domain.watchdog_lock, input of hvc0
  *	-> irq_source.lock -> iommu, remapping entries -> vector table, IO-APICs and
- *	config ports of the machine, IOMMU queues -> timer queue -> page pool, heap -> recorder -> log
+ *	config ports of the machine, IOMMU queues -> timer queue -> page pool, heap, vcpu_life -> recorder -> log
  *
  * No lock is held across a function call to another processor. A shootdown
  * under mem_lock is no such wait: it needs the others to leave the guest, not

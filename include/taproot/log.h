@@ -52,7 +52,14 @@ bool log_limit_pass(struct log_limit *limit);
 		}                                                       \
 	} while (0)
 
-/* A line taken apart for readers other than the console (the ring in memory). */
+#define LOG_RING_SIZE 32768u
+
+/*
+ * The last LOG_RING_SIZE bytes of the log, for readers other than the console: up to `size`
+ * characters from *position on (0: the oldest there is), which moves behind them. How many.
+ */
 size_t log_ring_read(uint64_t *position, char *buf, size_t size);
+/* Forget what the ring holds now. */
+void log_ring_clear(void);
 
 #endif

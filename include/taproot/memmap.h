@@ -9,10 +9,14 @@
  * base type again. Nested tables, E820, and later IOMMU tables, _CRS and MCFG
  * are derived from it and from nothing else.
  *
+ * Who changes the map of a domain holds its mem_lock. Readers without it get
+ * copies: memmap_lookup(), or a reading between memmap_read_begin() and
+ * memmap_unchanged(). The generation is odd while the array is being edited.
+ *
  * A change is a transaction of several claims and releases: memmap_check()
  * is pure, memmap_commit() cannot fail after it. Every commit raises the
- * generation and hands the list of changes to arch_memmap_changed(). Who
- * changes the map of a domain holds its mem_lock, also around check and commit.
+ * generation and hands the list of changes to arch_memmap_changed(). The lock
+ * is held around check and commit.
  *
  * Neighbours that have become equal are joined when room is needed, not at
  * each release: so a BAR whose decoding goes off and on costs the same however
@@ -70,13 +74,17 @@ struct memmap_change {
 
 #define MEMMAP_CHANGES_MAX 32
 
+struct memmap_absent;
+
 struct memmap {
 	struct domain *domain; /* who is told of changes; NULL: nobody (tests, drafts) */
 	struct mem_range *range;
 	unsigned count;
 	unsigned capacity;
 	uint64_t limit; /* end of the address space, 1 << physical address bits */
-	uint64_t generation;
+	uint64_t generation; /* two more with each change */
+	struct memmap_absent *absent; /* RAM given back, by page; NULL: never any */
+	uint64_t absent_pages;
 	unsigned recent; /* a range that the last change touched: look-ups try it first */
 	/* The changes of the commit in progress; told in pieces when there are more. */
 	struct memmap_change change[MEMMAP_CHANGES_MAX];
@@ -105,8 +113,31 @@ void memmap_init(struct memmap *m, struct domain *d, struct mem_range *storage, 
  */
 int memmap_set_base(struct memmap *m, gpa_t start, gpa_t end, enum mem_type type) MUST_CHECK;
 
-/* The range that holds `a`; NULL beyond the limit. O(log n), no lock needed by the owner's vCPU. */
+/* The range that holds `a`; NULL beyond the limit. O(log n). mem_lock is held, or it is boot. */
 const struct mem_range *memmap_find(const struct memmap *m, gpa_t a);
+/* The same without a lock: a copy, as it was at some moment of the call. False: beyond the limit. */
+bool memmap_lookup(const struct memmap *m, gpa_t a, struct mem_range *out);
+
+/*
+ * A reading without a lock: what was copied between the two is of one moment
+ * if memmap_unchanged() says so. Nothing is to be believed before that.
+ */
+static inline uint64_t memmap_read_begin(const struct memmap *m)
+{
+	uint64_t generation = __atomic_load_n(&m->generation, __ATOMIC_ACQUIRE);
+
+	while (__builtin_expect(generation & 1, 0)) {
+		__builtin_ia32_pause();
+		generation = __atomic_load_n(&m->generation, __ATOMIC_ACQUIRE);
+	}
+	return generation;
+}
+
+static inline bool memmap_unchanged(const struct memmap *m, uint64_t generation)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&m->generation, __ATOMIC_RELAXED) == generation;
+}
 
 /* A claim (BAR, trapped page ...) lies over the base type. */
 bool memmap_is_claim(const struct mem_range *r);
@@ -131,6 +162,28 @@ void memmap_commit(struct memmap *m, const struct memmap_step *steps, unsigned c
  * of opened pages would leave less than a quarter of the map's room for claims.
  */
 int memmap_open(struct memmap *m, gpa_t a) MUST_CHECK;
+
+/*
+ * ---- RAM that the domain has given back (ballooning in place) ----
+ *
+ * It stays MEM_RAM, is not mapped, and the hypervisor does not touch it for the
+ * domain. Who changes it holds mem_lock and tells arch_memmap_changed().
+ */
+
+/* Room to mark [a, a + size), before memmap_absent_set(). -ENOMEM, -ENOSPC: too high. */
+int memmap_absent_prepare(struct memmap *m, gpa_t a, uint64_t size) MUST_CHECK;
+/* [a, a + size), none of it absent, is. `keep`: no tables are left, where none were needed so far
+ * the pages stay mapped. */
+void memmap_absent_set(struct memmap *m, gpa_t a, uint64_t size, bool keep);
+/* [a, a + size), all of it absent, is there again. */
+void memmap_absent_clear(struct memmap *m, gpa_t a, uint64_t size);
+/* The next absent page at or after *a. */
+bool memmap_absent_next(const struct memmap *m, gpa_t *a);
+/* Is the page that holds `a` given back? And is it, for that reason, not mapped? */
+bool memmap_is_absent(const struct memmap *m, gpa_t a);
+bool memmap_is_unmapped(const struct memmap *m, gpa_t a);
+/* Where in [a, end) the pages stop being like the one at `a`, which is unmapped or not. */
+uint64_t memmap_unmapped_run(const struct memmap *m, uint64_t a, uint64_t end, bool *unmapped);
 
 /* An E820 entry as in PVH start_info's memmap table (hvm_memmap_table_entry). */
 struct e820_entry {

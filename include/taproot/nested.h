@@ -55,7 +55,7 @@ void nested_destroy(struct nested *n);
 void nested_flushed(struct nested *n);
 /* Keep at least `pages` pages in reserve; not for trap paths. -ENOMEM. */
 int nested_refill(struct nested *n, uint32_t pages) MUST_CHECK;
-/* Give back what the reserve holds beyond `pages` pages: after the tables were first built, unused as yet. */
+/* Give back what the reserve holds beyond `pages` pages: after the tables were first built. */
 void nested_trim(struct nested *n, uint32_t pages);
 
 /*
@@ -76,8 +76,8 @@ int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size) MUST_CHECK;
 
 /*
  * Derive [start, end), rounded out to pages, from the memmap again: RAM, ACPI
- * and NVS write-back, MEM_LOW, MEM_MMIO and MEM_OPEN uncached, all else
- * unmapped; identity. Superpages around the changed part are formed again
+ * and NVS write-back, MEM_LOW, MEM_MMIO and MEM_OPEN uncached, all else, and
+ * RAM that was given back, unmapped; identity. Superpages around the changed part are formed again
  * where the memmap is uniform. -ENOMEM: the reserve is used up; what should
  * be unmapped is, some of what should be mapped may not be, up to 1 GiB to
  * either side. It is mapped at its next access (ioreq.h), or by a call for the

@@ -20,15 +20,20 @@ struct options {
 	uint8_t record;  /* enum option_port */
 	uint8_t iommu;   /* enum option_iommu */
 	uint8_t loglvl;  /* enum log_level */
+	uint8_t abi;     /* enum option_abi: what the hardware domain finds */
 	bool noreboot;
 	bool help;
 	bool x2apic;                           /* use x2APIC mode on the machine when it is there */
 	uint64_t dom0_mem;                     /* bytes; 0: all there is */
-	uint32_t dom0_cpu; /* number of the processor that runs the hardware domain */
+	uint32_t abi_version;                  /* of Xen, as reported: major << 16 | minor */
+	uint32_t dom0_cpu; /* number of the processor that runs the hardware domain's first vCPU */
+	uint32_t dom0_max_vcpus;               /* 0: as many as there are processors */
 	char dom0_cmdline[OPTION_CMDLINE_MAX]; /* appended to the module's own */
 };
 
 extern struct options options;
+/* The command line as it was given to option_parse() last. */
+const char *option_line(void);
 
 /* Parse; every complaint goes to the log. Safe on any string. */
 void option_parse(struct options *o, const char *cmdline);

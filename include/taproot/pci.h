@@ -158,6 +158,14 @@ int pci_release(struct pci_root *root, sbdf_t sbdf, const struct pci_ops *ops) M
  * addresses reads all ones. Before enumeration.
  */
 void pci_deny_window(struct domain *d, const struct pci_window *w);
+/*
+ * The domain found this window in AML, `reserved` as it has to be. 0: it is served, -EEXIST: it meets
+ * another one, -EBUSY: its place is taken, -ENODEV: configuration space is not there, -EOPNOTSUPP: it
+ * is served already, -EINVAL, -ENOMEM, -ENOSPC. Not on a trap path.
+ */
+int pci_window_report(struct pci_root *root, const struct pci_window *w, bool reserved) MUST_CHECK;
+/* A function was reset by a way that we do not see. -ENODEV: it is not in the index. */
+int pci_reset_report(struct pci_root *root, sbdf_t s) MUST_CHECK;
 /* Make a function of the machine invisible to the domain. Errors as pci_claim(); before
  * enumeration. */
 int pci_hide(struct pci_root *root, sbdf_t sbdf) MUST_CHECK;

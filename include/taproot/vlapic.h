@@ -49,6 +49,9 @@ struct vlapic {
 /* Reset state after power-on (SDM 3A 11.4.7.1). */
 void vlapic_init(struct vlapic *l, struct vcpu *v, uint32_t apic_id, bool bsp, bool x2apic_allowed);
 
+/* After INIT: registers reset; id, mode and address stay (SDM 3A 11.4.7.3). The vCPU's own processor. */
+void vlapic_init_reset(struct vlapic *l);
+
 /* The xAPIC page: 32-bit accesses at multiples of 16; other accesses as hardware answers them. */
 uint32_t vlapic_mmio_read(struct vlapic *l, unsigned offset, unsigned len);
 void vlapic_mmio_write(struct vlapic *l, unsigned offset, unsigned len, uint32_t value);

@@ -49,6 +49,7 @@ cf8-read 2543 500
 ecam-read 17251 500
 ecam-write 21622 600
 cpuid 6231 300
+hypercall 5858 300
 ioapic-version 37656 1000
 msix-mask 22700 700
 msix-unmask 22700 700

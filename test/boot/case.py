@@ -66,9 +66,13 @@ def start(run, args, bare):
 	"""What loads the hypervisor, or the bare kernel: QEMU itself or GRUB."""
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
+	if test.get("needs") == "tools":
+		options += " abi_version=" + machine.tools_version()
 	series = test.get("kernel")
 	modules = machine.default_modules(args, series, "zoo" in test)
-	if "modules" in test:
+	if "guest" in test:
+		modules = fixtures.guest(test["guest"], args)
+	elif "modules" in test:
 		modules = getattr(fixtures, test["modules"])()
 	if "boot" not in test:
 		return (machine.boot_bare(args, series, "zoo" in test) if bare else
@@ -88,8 +92,13 @@ def start(run, args, bare):
 
 def command(run, bare):
 	test = run.test
-	machine.make_disk(run.disk)
-	args = machine.KERNEL_ARGS
+	tools = test.get("needs") == "tools"
+	disk = machine.tools_disk() if tools else run.disk
+	if not tools:
+		machine.make_disk(disk)
+	if "disk" in test:
+		getattr(fixtures, test["disk"])(run.disk)
+	args = "" if "guest" in test else machine.KERNEL_ARGS
 	if "scenario" in test:
 		args += " scenario=" + test["scenario"]
 	if "args" in test:
@@ -100,7 +109,7 @@ def command(run, bare):
 	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(
-		run.disk, test.get("bridge", False), test.get("port", False))
+		disk, test.get("bridge", False), test.get("port", False), tools)
 	argv += getattr(zoo, test["zoo"])(run.folder) if "zoo" in test else []
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
@@ -204,19 +213,22 @@ def verdicts(run):
 			yield from judge.after(run)
 
 
-def execute(test, logs, bare=False):
-	"""Runs a test; returns (failures, seconds, log path)."""
+def execute(test, logs, bare=False, patience=1):
+	"""
+	Runs a test; returns (failures, seconds, log path). The time-out is the
+	test's, times the patience.
+	"""
+	limit = test.get("timeout", DEFAULT_TIMEOUT) * patience
 	run = Run(test, logs, bare)
 	begin = time.monotonic()
 	failures = []
 	try:
 		run.vm = qemu.Vm(command(run, bare), run.folder, run.log_path,
-				 test.get("timeout", DEFAULT_TIMEOUT))
+				 limit)
 		try:
 			failures += follow(run)
 		except qemu.Timeout:
-			failures.append("timeout after %d s" % test.get(
-				"timeout", DEFAULT_TIMEOUT))
+			failures.append("timeout after %d s" % limit)
 		finally:
 			run.vm.stop()
 		failures += verdicts(run)

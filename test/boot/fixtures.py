@@ -6,7 +6,9 @@ images of the hypervisor, and files for GRUB to read: [(name on the CD, path)].
 
 Not supported: modules of other formats than those the refusals name.
 """
+import re
 import struct
+import subprocess
 
 import machine
 import make_dmar
@@ -87,6 +89,18 @@ def acpi_table():
 	return [("/boot/tapt.aml", path)]
 
 
+def symbol(match):
+	out = subprocess.run(["nm", machine.BUILD / "taproot.elf64"], check=True,
+			     capture_output=True, text=True).stdout
+	return re.search(r"^(\w+) . %s$" % match[1], out, re.M)[1]
+
+
+def guest(name, args):
+	"""A test kernel; @NAME in its arguments is an address in the hypervisor."""
+	args = re.sub(r"@(\w+)", symbol, args)
+	return [(machine.BUILD / "guests" / (name + ".elf"), args)]
+
+
 def no_modules():
 	return []
 
@@ -113,3 +127,26 @@ def elf_without_note():
 	path = folder() / "elf-without-note"
 	path.write_bytes((header + segment).ljust(offset, b"\0") + code)
 	return [(path, ""), (machine.initramfs(), "")]
+
+
+def small_initramfs():
+	"""The initramfs without modules and tables: hashed twice in emulation, size is time."""
+	tree = machine.BUILD / "initramfs"
+	names = [p.relative_to(tree) for p in sorted(tree.rglob("*"))
+		 if not {"modules", "share"} & set(p.relative_to(tree).parts)]
+	return subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"],
+			      input="\n".join(map(str, names)).encode(),
+			      cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+
+
+def kexec_disk(path):
+	"""Behind the disk's own part: sizes, a kernel and its initramfs, in blocks."""
+	block = 4096
+	pieces = [machine.bzimage().read_bytes(), small_initramfs()]
+	with open(path, "r+b") as f:
+		f.seek(machine.DISK_SIZE)
+		f.write(b"%-64s" % (b"%d %d\n" % tuple(len(p) for p in pieces)))
+		f.truncate(machine.DISK_SIZE + block)
+		f.seek(0, 2)
+		for piece in pieces:
+			f.write(piece + bytes(-len(piece) % block))

@@ -16,11 +16,13 @@ The boot tests, as data. Fields, all but the name optional:
   serve     somebody at 10.0.2.2 gives and takes data (peer.py)
   bridge    edu is on a conventional PCI bus, behind a bridge
   modules   multiboot modules in place of kernel and initramfs (fixtures.py)
+  guest     a test kernel of guests/ in their place; args are its command line
   boot      grub-bios or grub-uefi: GRUB starts the machine, from a CD (grub.py)
   loader    GRUB's command: multiboot2, where nothing is said, or multiboot
   grub      list of GRUB's commands before that, such as
             "acpi --exclude=DMAR /boot/dmar.aml"
   files     files that those name: a function of fixtures.py
+  disk      a function of fixtures.py that puts more on the disk
   image     the hypervisor's image, where it is not the built one (fixtures.py)
   expect    patterns each of which some console line must match, once; or
             (pattern, count)
@@ -30,6 +32,9 @@ The boot tests, as data. Fields, all but the name optional:
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
+  needs     tools: the disk is the one with Xen's tools, and the version of Xen that
+            is reported is theirs; a part of the cache
+            (scripts/cache.sh) without which the test is skipped
   record    the second serial port goes to a file (Run.record)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
@@ -46,6 +51,8 @@ import list_pci
 
 # Without noreboot: a crash resets the machine, and QEMU (-no-reboot) ends at once.
 OPTIONS = "console=com1 loglvl=info"
+XEN = OPTIONS + " abi=xen"
+NATIVE = OPTIONS + " abi=native"
 
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
@@ -69,8 +76,18 @@ BANNER = r"\] I loader: "
 
 # The dimensions of the first tests, and of refusals, which come before the kernel
 # and the other processors.
-ALL = "start eim kernel smp lane"
+ALL = "start eim kernel abi smp lane"
 REFUSAL = dict(end="stop", early=True, vary="start eim")
+
+
+def guest(name, machine="", **more):
+	"""
+	A test kernel as the hardware domain's. Its argument tcg makes it leave
+	out, saying so, what QEMU's processor does not do.
+	"""
+	return dict(dict(name="guest-" + name + machine, guest=name, args="tcg",
+			 expect=[r"guest: %s: pass: " % name],
+			 forbid=[r"guest: .*fail"]), **more)
 
 
 TESTS = [
@@ -106,6 +123,12 @@ TESTS = [
 	dict(name="outside", vary=ALL, scenario="outside", judges=["outside"],
 	     expect=[r"T: pass outside"]),
 
+	# Memory given back and taken again (ballooning), seen from outside.
+	dict(name="balloon", scenario="balloon", options=OPTIONS + " abi=xen",
+	     args="console=ttyS0", judges=["balloon"], timeout=600,
+	     expect=[r"T: pass balloon-down", r"T: pass balloon-up",
+		     r"T: pass balloon-use"]),
+
 	# (h) 100,000 interrupts, none lost, none too many.
 	dict(name="edu-msi", vary=ALL, scenario="edu-irq", args="count=100000",
 	     bare=True, timeout=300,
@@ -135,6 +158,24 @@ TESTS = [
 	dict(name="xapic-host", scenario="nvme", judges=["disk", "irq"],
 	     options=OPTIONS + " x2apic=off",
 	     expect=[r"processors: 2 of 2 run, xAPIC mode"]),
+
+	# The Xen ABI's time: event channel timers, the date.
+	*[dict(name="xen-time-%u" % smp, scenario="xen-time", smp=smp,
+	       args="clocksource=xen", options=OPTIONS + " abi=xen", timeout=180,
+	       expect=[r"T: pass clocksource", (r"T: pass clockevent", smp),
+		       r"T: pass date ", r"T: pass sleep", r"T: pass clock-rate",
+		       r"T: pass ticks",
+		       r"T: pass date-later", r"T: pass steal"])
+	  for smp in (1, 4)],
+
+	dict(name="xen-load", scenario="xen-load", smp=2, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[r"T: pass timer", r"T: pass resched",
+		     r"T: pass callfuncsingle", r"T: pass load"]),
+	dict(name="xen-hotplug", scenario="xen-hotplug", smp=3, timeout=300,
+	     options=OPTIONS + " abi=xen",
+	     expect=[(r"T: pass timer-", 6), r"T: pass ipi-2",
+		     r"T: pass hotplug"]),
 
 	# A recording of config and MSI-X accesses, replayed on the hosted core.
 	dict(name="record", scenario="inventory", record=True,
@@ -208,6 +249,30 @@ TESTS = [
 	dict(name="four-cpus", scenario="boot", smp=4,
 	     expect=[r"processors: 4 of 4 run, x2APIC mode",
 		     r"T: pass init"]),
+	# Every processor runs a vCPU.
+	*[dict(name="smp-%d" % n, scenario="smp", smp=n, bare=True, args="cpus=%d" % n,
+	       timeout=400, allow=[r"Call Trace"] if n > 1 else [],
+	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
+	  for n in (1, 2, 4, 8)],
+	*[dict(name="smp-%d-xen" % n, scenario="smp", smp=n, args="cpus=%d" % n,
+	       timeout=400, allow=[r"Call Trace"], options=OPTIONS + " abi=xen",
+	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
+	  for n in (2, 4, 8)],
+	# Interrupts of a device whose affinity goes round meanwhile.
+	dict(name="smp-affinity-msi", scenario="affinity", args="count=3000", smp=4,
+	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-intx", scenario="affinity", args="count=3000 intx=1", smp=4,
+	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-no-iommu", scenario="affinity", args="count=3000 intx=1", smp=4,
+	     iommu=False, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-nvme", scenario="nvme", smp=4, judges=["disk", "irq"],
+	     expect=[r"T: pass nvme-disk", r"T: pass nvme-write"]),
+	dict(name="smp-igb-ping", scenario="network", smp=4, judges=["irq"],
+	     expect=[r"T: pass igb-link", r"T: pass igb-ping"]),
+	# Fewer vCPUs than processors, the first one in the middle.
+	dict(name="max-vcpus", scenario="smp", smp=4, args="cpus=3", timeout=400,
+	     options=OPTIONS + " dom0_max_vcpus=3 dom0_cpu=1", allow=[r"Call Trace"],
+	     expect=[r"T: pass nproc 3 of 3", r"T: pass smp"]),
 	dict(name="mem-6g", scenario="nvme", mem="6144", judges=["disk", "irq"],
 	     expect=[r"init: memory 5[0-9]{3} MiB"]),
 	dict(name="no-iommu", scenario="network", iommu=False, judges=["irq"],
@@ -247,9 +312,14 @@ TESTS = [
 	     end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 
+	# Debian's Xen tools find what they look for.
+	*[dict(name=name, scenario="tools", needs="tools", judges=["tools"],
+	       smp=smp, expect=[r"T: pass tools", r"\] I key h: this list"])
+	  for name, smp in (("tools", 2), ("tools-four", 4))],
+
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",
-	     vary="start eim kernel smp",
+	     vary="start eim kernel abi smp",
 	     options=OPTIONS + " noreboot",
 	     type=(r"H: console", "\x01\x01\x01C"),
 	     allow=[r"PANIC cpu", r"CRASH cpu"],
@@ -264,13 +334,85 @@ TESTS = [
 	# A triple fault of the hardware domain: said, with its registers, and reset.
 	dict(name="triple-fault", scenario="triple", args="reboot=triple,force", end="reset",
 	     allow=[r"triple fault", r"\bd\d+: crashed"],
-	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"d0: crashed", (BANNER, 2)]),
+	     expect=[r"d0 vcpu0: triple fault", r"vcpu0: rip ", r"vcpu1: rip ", r"d0: crashed", (BANNER, 2)]),
 
 	# The domain on another processor than the one that takes the console's interrupts:
 	# kicks, messages and shootdowns cross from one to the other.
 	dict(name="other-cpu", scenario="busy", judges=["flush", "irq"],
-	     options=OPTIONS + " dom0_cpu=1",
+	     options=OPTIONS + " dom0_cpu=1 dom0_max_vcpus=1",
 	     expect=[r"T: pass ping", r"T: pass busy"]),
+	# The same with vCPUs on all of them, each in the guest.
+	dict(name="smp-busy", scenario="busy", smp=4, judges=["flush", "irq"], timeout=400,
+	     expect=[r"T: pass ping", r"T: pass busy"]),
+
+	# The Xen guest ABI: Linux is a PVH dom0 and finds what it is told.
+	dict(name="xen", scenario="xen", options=XEN, args="version=4.17",
+	     expect=[r"Booting kernel on Xen PVH", r"T: pass capabilities",
+		     r"T: pass version 4\.17-taproot", r"T: pass features",
+		     r"T: pass watchdog-zero"]),
+	dict(name="xen-version", scenario="xen", args="version=4.20",
+	     options=XEN + " abi_version=4.20",
+	     expect=[r"T: pass version 4\.20-taproot"]),
+	# hvc0 as the only console, in both directions.
+	dict(name="xen-hvc", scenario="console", options=XEN,
+	     args="console=hvc0", type=(r"H: console", "taproot reads"),
+	     expect=[r"T: pass console-input"]),
+	# Input goes to the UART, to our keys, to hvc0 and back.
+	dict(name="xen-keys", scenario="console", options=XEN,
+	     type=(r"H: console", "\x01\x01\x01hireu\x01\x01\x01not for the UART\n"
+		   "\x01\x01\x01u\x01\x01\x01\x15taproot reads"),
+	     expect=[r"key e: event channels", r"vcpu1: rip ", r"events: end",
+		     r"console input: the hardware domain's is hvc0",
+		     r"console input: the hardware domain's is its UART",
+		     r"T: pass console-input"]),
+	# Every way to end.
+	dict(name="xen-poweroff", scenario="xen-end", options=XEN,
+	     args="end=poweroff",
+	     expect=[r"d0: shutdown: power-off", r"\bd0: power-off"]),
+	dict(name="xen-reboot", scenario="xen-end", options=XEN, end="reset",
+	     args="end=reboot", expect=[(BANNER, 2), r"d0: shutdown: reboot"]),
+	dict(name="xen-crash", scenario="xen-end", options=XEN, end="reset",
+	     args="end=crash", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ", r"vcpu1: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-watchdog", scenario="xen-end", options=XEN, end="reset",
+	     args="end=watchdog", allow=[r"\bd\d+: crashed"],
+	     expect=[r"d0: shutdown: watchdog", r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic", scenario="xen-end", options=XEN, end="reset",
+	     args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"Kernel panic", r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed$", (BANNER, 2)]),
+	dict(name="xen-panic-noreboot", scenario="xen-end", end="stop",
+	     options=XEN + " noreboot", args="end=panic",
+	     allow=[r"\bd\d+: crashed", r"Kernel panic", r"\bBUG:", r"\bOops",
+		    r"Call Trace"],
+	     expect=[r"d0: shutdown: crash", r"vcpu0: rip ",
+		     r"d0: crashed: halted \(noreboot\)"]),
+	dict(name="xen-halt", scenario="xen-end", options=XEN, end="stop",
+	     args="end=halt", expect=[r"reboot: System halted"]),
+	# Another kernel takes the hardware domain over.
+	dict(name="xen-kexec", scenario="kexec", options=XEN, disk="kexec_disk",
+	     timeout=600,
+	     expect=[r"d0: soft reset", r"T: pass second ",
+		     r"T: pass second-events", r"T: pass second-vcpus"]),
+
+	# Test kernels of our own: each a verdict.
+	guest("cpuid-msr"),
+	guest("cpuid-msr", "-native", options=NATIVE),
+	guest("exceptions"),
+	guest("realmode"),
+	guest("mmio"),
+	guest("fpu", smp=4, args="tcg smp"),
+	guest("debug", smp=2, args="tcg smp watch=@hvm_cpuid"),
+	guest("apic", smp=4, args="tcg smp"),
+	guest("apic", "-native", options=NATIVE, args="tcg smp"),
+	guest("timers", args="tcg smp"),
+	guest("timers", "-native", smp=1, options=NATIVE),
+	guest("hypercalls", args="tcg smp"),
+	guest("events", smp=1),
+	guest("events", "-smp", args="tcg smp"),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,

@@ -67,6 +67,8 @@ def arguments():
 		"each test with each value and each pair of values")
 	p.add_argument("--list", action="store_true",
 		help="list the tests and run none")
+	p.add_argument("--patience", type=float, default=1, metavar="FACTOR",
+		help="time-outs are longer by this factor, on a busy machine")
 	p.add_argument("--bare", action="store_true",
 		help="the boot scenarios without Taproot, where that makes "
 		"sense: proves the scenarios themselves")
@@ -130,13 +132,28 @@ def fail_unmatched(args, totals):
 		totals.add("fail", "selection", "no test was chosen")
 
 
+def lacks(test):
+	"""Why what the test needs is not in the cache, or nothing."""
+	part = test.get("needs")
+	reason = machine.cache() / ("%s.reason" % part)
+	if not part or (machine.cache() / part / ".recipe").exists():
+		return ""
+	return reason.read_text().strip() if reason.exists() else \
+		"no %s in the cache" % part
+
+
 def run_boot(args, logs, totals):
 	selected = boot_tests(args)
 	if not selected:
 		return
 	print("==> boot tests, %d at a time" % args.jobs, flush=True)
+	for test in selected:
+		if lacks(test):
+			totals.add("skip", "boot/" + test["name"], lacks(test))
+	selected = [t for t in selected if not lacks(t)]
 	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-		jobs = {pool.submit(case.execute, t, logs, args.bare): t
+		jobs = {pool.submit(case.execute, t, logs, args.bare,
+				    args.patience): t
 			for t in selected}
 		for job in concurrent.futures.as_completed(jobs):
 			failures, seconds, log = job.result()

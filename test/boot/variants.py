@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """
 Crosses the boot tests of list.py with the ways a machine may be: how it is
-started, its IOMMU's interrupt format, the kernel, processors, and counted
-instructions (lane C).
+started, its IOMMU's interrupt format, the kernel, the guest ABI, processors, and
+counted instructions (lane C).
 
 A test's field `vary` names the dimensions that it is crossed with. Each value
 of a dimension gives fields of list.py that the variant gets on top of the
 test's own; `says` is joined to the test's, and so is `later`, unless the test
-ends early; timeout is the greatest. The first value of each dimension is what
-the test has anyway. A variant is named after the test and its other values,
+ends early; options are joined; timeout is the greatest. The first value of each
+dimension is what the test has anyway. A variant is named after the test and its other values,
 such as nvme+grub-uefi+eim-off.
 
 expand() gives the whole product. choose() takes from it what the test command
@@ -18,6 +18,7 @@ some test. The choice is greedy and the same every time.
 
 Not supported: a test that has a field and varies in it, but for lane C's.
 """
+import list as tests
 import machine
 
 SERIES = ("6.1", "6.12")
@@ -31,7 +32,8 @@ def kernel(series):
 
 def processors(count):
 	return dict(smp=count,
-		    later=[r"processors: %d of %d run, " % (count, count)])
+		    later=[r"processors: %d of %d run, " % (count, count),
+			   r"init: %d processors" % count])
 
 
 DIMENSIONS = {
@@ -50,6 +52,11 @@ DIMENSIONS = {
 	"kernel": {
 		machine.default_kernel(): {},
 		OTHER: kernel(OTHER),
+	},
+	"abi": {
+		"xen": dict(later=[r"Booting kernel on Xen PVH"]),
+		"native": dict(options=" abi=native",
+			       later=[r"paravirtualized kernel on bare hardware"]),
 	},
 	"smp": {"2cpu": {}, "1cpu": processors(1), "4cpu": processors(4)},
 	"lane": {
@@ -79,6 +86,8 @@ def add_value(out, added, early):
 			field, content = "says", out.get("says", []) + lines
 		elif field == "timeout":
 			content = max(out.get(field, 0), content)
+		elif field == "options":
+			content = out.get(field, tests.OPTIONS) + content
 		elif field in out and added.get("lane") != "c":
 			raise ValueError("%s: has %s and varies in it" %
 					 (out["name"], field))
@@ -89,7 +98,7 @@ def combine(test, values):
 	"""The test with the fields of these values: {dimension: value}."""
 	out = {k: v for k, v in test.items() if k not in ("vary", "early")}
 	for dimension, value in values.items():
-		if DIMENSIONS[dimension][value]:
+		if value != next(iter(DIMENSIONS[dimension])):
 			out["name"] += "+" + value
 		add_value(out, DIMENSIONS[dimension][value], test.get("early"))
 	return out

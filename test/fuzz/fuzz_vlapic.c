@@ -133,7 +133,11 @@ static void step(const uint8_t *p, size_t left)
 		host_time_set(arch_time() + value);
 		break;
 	default:
-		(void)vlapic_take_nmi(l);
+		if (value & 1) {
+			(void)vcpu_attend(l->vcpu);
+		} else {
+			(void)vlapic_take_nmi(l);
+		}
 		break;
 	}
 	check(l);

@@ -48,7 +48,7 @@ static uint8_t *ram_at(uint64_t a)
 							      : NULL;
 }
 
-static const void *ram(void *ctx, gpa_t a)
+static void *ram(void *ctx, gpa_t a)
 {
 	(void)ctx;
 	return ram_at(a.v);
@@ -155,6 +155,36 @@ static void model_walk(const struct walk_state *s, uint64_t linear, struct answe
 
 /* ---- one translation, both ways ---- */
 
+/*
+ * An access of ours finds what the walk finds, or nothing. In the mode it is for
+ * a read of a mapped canonical address that is not a user's page never fails;
+ * accessed bits are set on the way, the dirty bit by a write alone.
+ */
+static void access(const struct walk_state *s, uint64_t linear, const struct answer *want)
+{
+	const struct walk_request req = {.write = linear & 1, .user_denied = linear & 2};
+	bool la57 = s->cr4 >> 12 & 1;
+	uint64_t top = (uint64_t)((int64_t)linear >> (la57 ? 56 : 47));
+	bool meant = mode_of(s) > PAE && (top == 0 || top == UINT64_MAX);
+	uint8_t saved[WALK_LEVELS_MAX][8];
+	gpa_t got = {0};
+	bool ok;
+
+	for (unsigned i = 0; i < want->count; i++) {
+		memcpy(saved[i], ram_at(want->at[i] & ~7ull), 8);
+	}
+	ok = walk_access(s, &req, linear, ram, NULL, &got);
+	REQUIRE(!ok || (meant && want->ok && got.v == want->gpa));
+	REQUIRE(ok || !meant || !want->ok || req.write || req.user_denied);
+	for (unsigned i = 0; ok && i < want->count; i++) {
+		REQUIRE(ram_at(want->at[i])[0] & 0x20);
+		REQUIRE(!req.write || i + 1 < want->count || (ram_at(want->at[i])[0] & 0x40));
+	}
+	for (unsigned i = want->count; i-- > 0;) {
+		memcpy(ram_at(want->at[i] & ~7ull), saved[i], 8);
+	}
+}
+
 static bool translate(const struct walk_state *s, uint64_t linear, uint64_t *gpa_out)
 {
 	struct walk_trail trail;
@@ -178,6 +208,7 @@ static bool translate(const struct walk_state *s, uint64_t linear, uint64_t *gpa
 		REQUIRE(!walk_trail_holds(&trail));
 		*byte ^= 0x20;
 	}
+	access(s, linear, &want);
 	*gpa_out = got.v;
 	return want.ok;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include <taproot/ioreq.h>
 
@@ -306,6 +307,70 @@ static void mmio_too_many_holes_touched(void **state)
 	assert_int_equal(ioreq_claim_mmio(dom0, gpa(GIB), 0x1000, &fixture_ops, &trap), 0);
 }
 
+/* ---- a claim that wanders while another processor reads ---- */
+
+#define WANDER_ROUNDS 20000u
+#define WANDER_PAGES  8u
+
+static uint64_t wander_read(void *ctx, uint64_t offset, unsigned len)
+{
+	(void)len;
+	/* The claim's own address comes as context: together they are the address read. */
+	return (uint64_t)ctx + offset;
+}
+
+static const struct mmio_ops wander_ops = {"wanderer", wander_read, fixture_write};
+static bool wander_done;
+
+static void *wander_reader(void *arg)
+{
+	uint64_t hits = 0;
+
+	for (uint64_t i = 0; !__atomic_load_n(&wander_done, __ATOMIC_ACQUIRE) || !hits; i++) {
+		gpa_t a = gpa(PAGE_A + i * 0x518 % (WANDER_PAGES * PAGE_SIZE));
+		uint64_t value = 0;
+		enum verdict verdict = ioreq_mmio_read(arg, a, 8, &value);
+
+		if (verdict == VERDICT_DONE) {
+			hits++;
+			if (value != a.v) {
+				return NULL;
+			}
+		} else if (verdict != VERDICT_REJECT || value != UINT64_MAX) {
+			return NULL;
+		}
+	}
+	return (void *)hits;
+}
+
+static void mmio_while_claims_move(void **state)
+{
+	pthread_t thread[2];
+	void *hits;
+
+	(void)state;
+	wander_done = false;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(pthread_create(&thread[i], NULL, wander_reader, domu), 0);
+	}
+	for (unsigned i = 0; i < WANDER_ROUNDS; i++) {
+		uint64_t start = PAGE_A + i % WANDER_PAGES * PAGE_SIZE;
+
+		assert_int_equal(
+			ioreq_claim_mmio(domu, gpa(start), PAGE_SIZE, &wander_ops, (void *)start),
+			0);
+		if (i >= WANDER_PAGES / 2) {
+			start = PAGE_A + (i - WANDER_PAGES / 2) % WANDER_PAGES * PAGE_SIZE;
+			assert_int_equal(ioreq_release_mmio(domu, gpa(start), PAGE_SIZE), 0);
+		}
+	}
+	__atomic_store_n(&wander_done, true, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_join(thread[i], &hits);
+		assert_true((uint64_t)hits > 0);
+	}
+}
+
 #define TEST(fn) cmocka_unit_test_setup(fn, setup)
 
 int main(void)
@@ -324,6 +389,7 @@ int main(void)
 		TEST(mmio_refused),
 		TEST(mmio_dropped_page_returns),
 		TEST(mmio_too_many_holes_touched),
+		TEST(mmio_while_claims_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

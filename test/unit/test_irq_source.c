@@ -148,6 +148,30 @@ static void test_move(void **state)
 	assert_true(dev.masked);
 }
 
+/* However often it moves: what has reached a processor is taken there, then its vector is free. */
+static void test_move_with_one_pending(void **state)
+{
+	(void)state;
+	irq_source_update(&dev.src, false, to(0), 0x41);
+	assert_true(host_msi_pend(dev.addr, dev.data));
+	irq_source_update(&dev.src, false, to(1), 0x41);
+	irq_source_update(&dev.src, false, to(2), 0x41);
+	irq_source_update(&dev.src, false, to(3), 0x41);
+	assert_int_equal(take(lapic(dom0, 3)), -1);
+	assert_int_equal(host_vector_count(0), 1);
+	assert_int_equal(host_vector_count(1), 0);
+	/* Not somebody else's before that. */
+	irq_source_update(&other.src, false, to(0), 0x61);
+	assert_int_equal(host_vector_count(0), 2);
+	host_take_pending(0);
+	assert_int_equal(take(lapic(dom0, 3)), 0x41);
+	assert_int_equal(take(lapic(domu, 0)), -1);
+	assert_int_equal(host_vector_count(0), 1);
+	eoi(lapic(dom0, 3));
+	assert_true(raise(&dev));
+	assert_int_equal(take(lapic(dom0, 3)), 0x41);
+}
+
 /* Moving while the guest has it masked waits for the unmask; while we do, it happens. */
 static void test_move_masked(void **state)
 {
@@ -238,6 +262,7 @@ int main(void)
 		T(test_bind_at_first_unmask), T(test_two_masks),
 		T(test_message_change),       T(test_move),
 		T(test_move_masked),          T(test_no_vector),
+		T(test_move_with_one_pending),
 		T(test_two_domains),          T(test_restore),
 		T(test_bad_message),
 	};

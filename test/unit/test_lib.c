@@ -187,6 +187,22 @@ static void log_ring_keeps_the_last_lines(void **state)
 	assert_null(strstr(buf, "not at this level"));
 }
 
+static void log_ring_cleared(void **state)
+{
+	char buf[64] = "";
+	uint64_t at = 0;
+
+	(void)state;
+	log_notice("before");
+	log_ring_clear();
+	assert_int_equal(log_ring_read(&at, buf, sizeof(buf)), 0);
+	at = 0;
+	log_notice("after");
+	assert_true(log_ring_read(&at, buf, sizeof(buf)) < sizeof(buf));
+	assert_null(strstr(buf, "before"));
+	assert_non_null(strstr(buf, "after"));
+}
+
 static void log_limit_counts_what_it_drops(void **state)
 {
 	struct log_limit limit = {0};
@@ -213,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(heap_exhaustion_is_an_error, heap_setup,
 						heap_teardown),
 		cmocka_unit_test(log_ring_keeps_the_last_lines),
+		cmocka_unit_test(log_ring_cleared),
 		cmocka_unit_test(log_limit_counts_what_it_drops),
 	};
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "mem_fixture.h"
 
@@ -287,7 +288,7 @@ static void commit_tells_the_net_change(void **state)
 	s[1] = step_claim(BAR + 0x1000, 0x3000, MEM_MMIO, 2);
 	assert_int_equal(transact(m, s, 2), 0);
 	assert_int_equal(host_change_count, 0);
-	assert_int_equal(m->generation, 3);
+	assert_int_equal(m->generation, 6);
 }
 
 static void many_changes_come_in_pieces(void **state)
@@ -424,6 +425,90 @@ static void types_have_names(void **state)
 	assert_string_equal(memmap_type_name(MEM_TYPE_COUNT), "?");
 }
 
+/* ---- readers without the lock ---- */
+
+#define READERS   2
+#define ROUNDS    20000u
+#define WANDERERS 8u
+
+static const struct mmio_ops trap_ops = {"trap", fixture_read, fixture_write};
+static bool writer_done;
+
+/* Each claim's handler has its own start as context, so a torn copy shows. */
+static void *reader(void *arg)
+{
+	struct memmap *m = arg;
+	uint64_t seen = 0;
+
+	/* At its end the writer leaves some claims. */
+	for (uint64_t i = 0; !__atomic_load_n(&writer_done, __ATOMIC_ACQUIRE) || !seen; i++) {
+		gpa_t a = gpa(BAR + i * 0x1234567 % (WANDERERS * MIB));
+		struct mem_range r;
+
+		if (!memmap_lookup(m, a, &r) || r.start.v > a.v || r.end.v <= a.v) {
+			return NULL;
+		}
+		if (r.type == MEM_TRAP) {
+			seen++;
+			if (r.ops != &trap_ops || (uint64_t)r.ctx != r.claim.v ||
+			    r.claim.v != r.start.v) {
+				return NULL;
+			}
+		} else if (r.type != MEM_HOLE || r.ops) {
+			return NULL;
+		}
+	}
+	return (void *)(seen + 1);
+}
+
+/* Claims come and go, so that the ranges behind them move in the array. */
+static void *writer(void *arg)
+{
+	struct domain *d = arg;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint64_t start = BAR + i % WANDERERS * MIB + i / WANDERERS % 16 * PAGE_SIZE;
+		struct memmap_step step = {
+			.kind = i / WANDERERS % 32 < 16 ? MEMMAP_CLAIM : MEMMAP_RELEASE,
+			.type = MEM_TRAP,
+			.start = gpa(start),
+			.size = PAGE_SIZE,
+			.owner = SBDF_NONE,
+			.ops = &trap_ops,
+			.ctx = (void *)start,
+		};
+
+		lock_acquire(&d->mem_lock);
+		if (memmap_check(&d->memmap, &step, 1, NULL) == 0) {
+			memmap_commit(&d->memmap, &step, 1);
+		}
+		lock_release(&d->mem_lock);
+	}
+	__atomic_store_n(&writer_done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void lookups_while_it_changes(void **state)
+{
+	pthread_t thread[READERS + 1];
+	void *seen;
+
+	(void)state;
+	writer_done = false;
+	for (unsigned i = 0; i < READERS; i++) {
+		assert_int_equal(pthread_create(&thread[i], NULL, reader, &dom0->memmap), 0);
+	}
+	assert_int_equal(pthread_create(&thread[READERS], NULL, writer, dom0), 0);
+	for (unsigned i = 0; i < READERS; i++) {
+		pthread_join(thread[i], &seen);
+		assert_true((uint64_t)seen > 1);
+	}
+	pthread_join(thread[READERS], NULL);
+	assert_int_equal(dom0->memmap.generation % 2, 0);
+	assert_int_equal(dom0->memmap.generation, 2 * ROUNDS);
+	assert_covers(&dom0->memmap);
+}
+
 #define TEST(fn) cmocka_unit_test_setup(fn, fixture_domains)
 
 int main(void)
@@ -447,6 +532,7 @@ int main(void)
 		TEST(neighbours_opened_are_one_range),
 		TEST(e820_from_base_types),
 		TEST(types_have_names),
+		TEST(lookups_while_it_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -45,6 +46,30 @@ static void test_defaults(void **state)
 	assert_string_equal(o.dom0_cmdline, "");
 	assert_string_equal(logged, "");
 	assert_memory_equal(&o, &options, sizeof(o));
+}
+
+static void test_abi(void **state)
+{
+	static const char *const wrong[] = {"4",    "4.",    ".17",      "4.17.1", "4.17 x",
+					    "-4.1", "4.x",   "65536.0",  "4.65536", "x"};
+	char line[64];
+
+	(void)state;
+	parse("");
+	assert_int_equal(o.abi, ABI_XEN);
+	assert_int_equal(o.abi_version, 4 << 16 | 17);
+	assert_string_equal(option_line(), "");
+	parse("abi=native abi_version=65535.0");
+	assert_string_equal(logged, "");
+	assert_int_equal(o.abi, ABI_NATIVE);
+	assert_int_equal(o.abi_version, 0xffff0000u);
+	assert_string_equal(option_line(), "abi=native abi_version=65535.0");
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(line, sizeof(line), "abi_version=\"%s\"", wrong[i]);
+		parse(line);
+		assert_true(complained("option 'abi_version' needs a version like 4.17"));
+		assert_int_equal(o.abi_version, 4 << 16 | 17);
+	}
 }
 
 static void test_all(void **state)
@@ -189,6 +214,7 @@ static void test_help(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_abi),
 		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_all),
 		cmocka_unit_test(test_image_name), cmocka_unit_test(test_quotes),
 		cmocka_unit_test(test_sizes),

@@ -119,6 +119,33 @@ static void test_level(void **state)
 	assert_int_equal(dom0->ioapics.io[0].pin[11].delivered, 2);
 }
 
+/*
+ * Moved while an interrupt waits at the old processor: its EOI is for a vector that the entry does
+ * not have any more, and the pin interrupts again all the same.
+ */
+static void test_level_moved_under_way(void **state)
+{
+	(void)state;
+	/* So that the vectors of the two processors differ. */
+	rte_write(5, 0x60 | DEST(2));
+	rte_write(11, LEVEL | LOW | 0x51 | DEST(1));
+	host_ioapic_raise_pending(0, 11);
+	rte_write(11, LEVEL | LOW | 0x51 | DEST(2));
+	assert_int_equal(take(lapic(dom0, 2)), -1);
+	host_take_pending(1);
+	assert_int_equal(take(lapic(dom0, 2)), 0x51);
+	for (unsigned i = 0; i < 3; i++) {
+		eoi(lapic(dom0, 2));
+		host_ioapic_poll();
+		assert_int_equal(take(lapic(dom0, 2)), 0x51);
+	}
+	host_ioapic_set_line(0, 11, false);
+	eoi(lapic(dom0, 2));
+	host_ioapic_poll();
+	assert_int_equal(take(lapic(dom0, 2)), -1);
+	assert_int_equal(host_vector_count(1), 0);
+}
+
 /* The guest masks in service, as Linux does: both masks count. */
 static void test_level_masked_in_service(void **state)
 {
@@ -302,6 +329,7 @@ int main(void)
 		T(test_bind),
 		T(test_edge),
 		T(test_level),
+		T(test_level_moved_under_way),
 		T(test_level_masked_in_service),
 		T(test_eoi_register),
 		T(test_no_eoi_register),

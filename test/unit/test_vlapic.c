@@ -425,7 +425,7 @@ static void test_icr_without_effect(void **state)
 	send(l, 9u << 24, 0x8500);
 	send(l, 9u << 24, 0x4610);
 	assert_false(host_console_contains("IPI"));
-	send(l, 1u << 24, 0xc500);
+	send(l, 1u << 24, 0x4200);
 	assert_true(host_console_contains("IPI"));
 	for (unsigned mode = 2; mode < 8; mode++) {
 		if (mode != 4) {
@@ -461,6 +461,26 @@ static void test_error_interrupt(void **state)
 	send(l, 0, 0x05);
 	assert_int_equal(errors(l), 0x60);
 	assert_int_equal(take(l), -1);
+}
+
+/* The NMI line reaches who has it open, as LINT1 and as an NMI. */
+static void test_nmi_pin(void **state)
+{
+	(void)state;
+	irq_deliver_nmi_pin(dom0);
+	for (unsigned i = 0; i < FIXTURE_CPUS; i++) {
+		assert_false(vlapic_take_nmi(lapic(dom0, i)));
+	}
+	apic_write(lapic(dom0, 0), 0x360, 0x400);
+	apic_write(lapic(dom0, 1), 0x360, 0x400 | LVT_MASKED);
+	apic_write(lapic(dom0, 2), 0x360, 0x41);
+	apic_write(lapic(dom0, 3), 0x350, 0x400);
+	irq_deliver_nmi_pin(dom0);
+	assert_true(vlapic_take_nmi(lapic(dom0, 0)));
+	for (unsigned i = 1; i < FIXTURE_CPUS; i++) {
+		assert_false(vlapic_take_nmi(lapic(dom0, i)));
+		assert_int_equal(take(lapic(dom0, i)), -1);
+	}
 }
 
 static void test_messages(void **state)
@@ -568,6 +588,7 @@ int main(void)
 		T(test_icr_lowest_priority),
 		T(test_icr_without_effect),
 		T(test_error_interrupt),
+		T(test_nmi_pin),
 		T(test_messages),
 		T(test_concurrent),
 	};

@@ -58,6 +58,23 @@ static void test_timer_one_shot(void **state)
 	assert_int_equal(apic_read(l, 0x390), 0);
 }
 
+/* Whoever reads the count before our own timer came, finds the end: one interrupt, and no timer is left. */
+static void test_timer_read_late(void **state)
+{
+	struct vlapic *l = lapic(dom0, 0);
+
+	(void)state;
+	apic_write(l, 0x3e0, 0xb);
+	apic_write(l, 0x320, 0x30);
+	apic_write(l, 0x380, 1000);
+	host_time_set(arch_time() + 2000 * BUS);
+	assert_int_equal(apic_read(l, 0x390), 0);
+	assert_int_equal(take(l), 0x30);
+	eoi(l);
+	assert_false(l->timer.queued);
+	assert_int_equal(take(l), -1);
+}
+
 static void test_timer_divide(void **state)
 {
 	static const struct {
@@ -213,7 +230,7 @@ static void test_timer_deadline(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_timer_one_shot), T(test_timer_divide), T(test_timer_periodic),
+		T(test_timer_one_shot), T(test_timer_read_late), T(test_timer_divide), T(test_timer_periodic),
 		T(test_timer_storm),    T(test_timer_unread), T(test_timer_deadline),
 	};
 

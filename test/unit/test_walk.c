@@ -12,7 +12,7 @@
 
 static _Alignas(4096) uint8_t ram[RAM_SIZE];
 
-static const void *ram_at(void *ctx, gpa_t a)
+static void *ram_at(void *ctx, gpa_t a)
 {
 	(void)ctx;
 	return a.v < RAM_SIZE ? ram + a.v : NULL;
@@ -172,6 +172,105 @@ static void trails_notice_changes(void **state)
 	assert_false(walk_trail_holds(&trail));
 }
 
+/* ---- accesses of ours ---- */
+
+#define WP (1ull << 16)
+
+static bool access_at(const struct walk_state *s, uint64_t linear, bool write, bool user_denied)
+{
+	const struct walk_request req = {.write = write, .user_denied = user_denied};
+	gpa_t a = {0};
+
+	return walk_access(s, &req, linear, ram_at, NULL, &a) && a.v == (0x77000 | (linear & 0xfff));
+}
+
+/* 0x1000 -> 0x2000 -> 0x3000 -> 0x4000 -> page 0x77000 at linear 0x1000, with these flags at each level. */
+static void chain(const uint64_t flags[4])
+{
+	put64(0x1000, 0x2000 | flags[0]);
+	put64(0x2000, 0x3000 | flags[1]);
+	put64(0x3000, 0x4000 | flags[2]);
+	put64(0x4000 + 8, 0x77000 | flags[3]);
+}
+
+static uint64_t entry_at(uint64_t at)
+{
+	uint64_t v;
+
+	memcpy(&v, ram + at, 8);
+	return v;
+}
+
+static void access_permissions(void **state)
+{
+	struct walk_state s = {.cr0 = PG | WP, .cr3 = 0x1000, .cr4 = 1 << 5, .efer = 1 << 10};
+
+	(void)state;
+	for (unsigned weak = 0; weak < 4; weak++) {
+		uint64_t flags[4] = {7, 7, 7, 7};
+
+		chain(flags);
+		assert_true(access_at(&s, 0x1234, true, false));
+		assert_false(access_at(&s, 0x1234, false, true));
+		flags[weak] = 5; /* read-only at one level */
+		chain(flags);
+		assert_true(access_at(&s, 0x1234, false, false));
+		assert_false(access_at(&s, 0x1234, true, false));
+		s.cr0 = PG;
+		assert_true(access_at(&s, 0x1234, true, false));
+		s.cr0 = PG | WP;
+		flags[weak] = 3; /* a supervisor page, by one level */
+		chain(flags);
+		assert_true(access_at(&s, 0x1234, true, true));
+		flags[weak] = 6; /* not present */
+		chain(flags);
+		assert_false(access_at(&s, 0x1234, false, false));
+	}
+}
+
+static void access_sets_accessed_and_dirty(void **state)
+{
+	struct walk_state s = {.cr0 = PG | WP, .cr3 = 0x1000, .cr4 = 1 << 5, .efer = 1 << 10};
+
+	(void)state;
+	chain((const uint64_t[4]){3, 3, 3, 3});
+	assert_true(access_at(&s, 0x1000, false, false));
+	assert_int_equal(entry_at(0x1000), 0x2023);
+	assert_int_equal(entry_at(0x4008), 0x77023);
+	assert_true(access_at(&s, 0x1000, true, false));
+	assert_int_equal(entry_at(0x3000), 0x4023);
+	assert_int_equal(entry_at(0x4008), 0x77063);
+	/* A refused access leaves the tables alone. */
+	chain((const uint64_t[4]){3, 3, 3, 1});
+	assert_false(access_at(&s, 0x1000, true, false));
+	assert_int_equal(entry_at(0x1000), 0x2003);
+	/* The same entry at every level: still an end, and the right bits. */
+	put64(0x1000, 0x1000 | 3);
+	assert_false(access_at(&s, 0x0, true, false));
+	assert_int_equal(entry_at(0x1000), 0x1063);
+}
+
+static void access_modes_and_canonical_addresses(void **state)
+{
+	struct walk_state s = {.cr0 = PG | WP, .cr3 = 0x1000, .cr4 = 1 << 5, .efer = 1 << 10};
+	struct walk_state other;
+
+	(void)state;
+	chain((const uint64_t[4]){3, 3, 3, 3});
+	assert_true(access_at(&s, 0x1000, false, false));
+	assert_false(access_at(&s, 0x0001000000001000ull, false, false));
+	assert_false(access_at(&s, 0x0000800000001000ull, false, false));
+	assert_false(access_at(&s, 0xffff000000001000ull, false, false));
+	put64(0x1000 + 8 * 256, 0x2000 | 3);
+	assert_true(access_at(&s, 0xffff800000001000ull, false, false));
+	other = s;
+	other.efer = 0;
+	assert_false(access_at(&other, 0x1000, false, false));
+	other = s;
+	other.cr0 = 0;
+	assert_false(access_at(&other, 0x1000, false, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +281,9 @@ int main(void)
 		cmocka_unit_test_setup(five_levels, clear),
 		cmocka_unit_test_setup(hostile_tables, clear),
 		cmocka_unit_test_setup(trails_notice_changes, clear),
+		cmocka_unit_test_setup(access_permissions, clear),
+		cmocka_unit_test_setup(access_sets_accessed_and_dirty, clear),
+		cmocka_unit_test_setup(access_modes_and_canonical_addresses, clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,3 +141,11 @@ interrupt_count()
 	}
 	END { print n + 0 }' /proc/interrupts
 }
+
+# What userspace needs to reach the hypervisor: xenfs, and xencall's device.
+start_xen()
+{
+	modprobe xen-privcmd
+	modprobe xenfs
+	mount -t xenfs xenfs /proc/xen
+}
