@@ -72,8 +72,8 @@ enum verdict bridge_write_buses(struct pci_function *f, struct pci_access *a, st
 /* Link Disable is a reset of what is behind it, at both edges as above (PCIe 6.0 6.6.1). */
 enum verdict bridge_write_link(struct pci_function *f, struct pci_access *a, struct pci_effects *e)
 {
-	bool unlinked = access_merge(a, f->unlinked ? EXP_LINKCTL_DISABLE : 0,
-				     EXP_LINKCTL_DISABLE) != 0;
+	bool unlinked =
+		access_merge(a, f->unlinked ? EXP_LINKCTL_DISABLE : 0, EXP_LINKCTL_DISABLE) != 0;
 
 	if (f->unlinked || unlinked) {
 		pci_effect_add(e, PCI_EFFECT_RESET, 0, PCI_RESET_BEHIND, 0);

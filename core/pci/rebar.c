@@ -123,8 +123,7 @@ void rebar_admit(struct pci_function *f, unsigned offset)
 	}
 	first = arch_pci_read(f->sbdf, offset + REBAR_REG_CONTROL, 4);
 	r.count = (first & REBAR_CTL_COUNT) >> REBAR_CTL_COUNT_SHIFT;
-	if (r.count > PCI_BARS_NORMAL ||
-	    control_reg(&r, r.count) > PCI_CONFIG_EXT_SIZE) {
+	if (r.count > PCI_BARS_NORMAL || control_reg(&r, r.count) > PCI_CONFIG_EXT_SIZE) {
 		r.count = 0;
 	}
 	for (unsigned i = 0; i < r.count; i++) {

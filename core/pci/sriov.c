@@ -228,8 +228,8 @@ static enum verdict sriov_write_bar(struct pci_function *f, struct pci_access *a
 		shift = 32;
 	}
 	dword = access_merge(a, (uint32_t)(s->bar[index].value >> shift), 0xffffffffu);
-	s->bar[index].value = (s->bar[index].value & ~(0xffffffffull << shift)) |
-			      (uint64_t)dword << shift;
+	s->bar[index].value = (s->bar[index].value & ~(0xffffffffull << shift)) | (uint64_t)dword
+											  << shift;
 	if (sriov_decodes(f)) {
 		pci_effect_add(e, PCI_EFFECT_VFS, 0, VFS_MOVE, 0);
 	}

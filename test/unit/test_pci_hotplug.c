@@ -235,8 +235,7 @@ static void test_resize_refused(void **state)
 	assert_true(host_console_contains("its MSI-X table would be outside"));
 	resize(63);
 	assert_true(size_now() == 16 * MIB);
-	assert_int_equal(cfg_read(beside, CONTROL, 4) & REBAR_CTL_SIZE,
-			 4 << REBAR_CTL_SIZE_SHIFT);
+	assert_int_equal(cfg_read(beside, CONTROL, 4) & REBAR_CTL_SIZE, 4 << REBAR_CTL_SIZE_SHIFT);
 }
 
 /* Capabilities that lie: another BAR's, another size, too many. */

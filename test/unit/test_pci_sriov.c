@@ -13,18 +13,18 @@
 
 #include "pci_fixture.h"
 
-#define SRIOV     0x160u
-#define TOTAL     8u
-#define FIRST     128u
-#define STRIDE    2u
-#define VF_BAR0   0xfb00000000ull
-#define VF_BAR3   0xfb00100000ull
-#define VF_SIZE   0x4000ull
-#define VF_COUNT  3u /* MSI-X entries */
-#define VF_MSIX   0x70u
-#define VF_EXP    0xa0u
-#define ON        (SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY)
-#define CONTROL   (SRIOV + SRIOV_REG_CONTROL)
+#define SRIOV    0x160u
+#define TOTAL    8u
+#define FIRST    128u
+#define STRIDE   2u
+#define VF_BAR0  0xfb00000000ull
+#define VF_BAR3  0xfb00100000ull
+#define VF_SIZE  0x4000ull
+#define VF_COUNT 3u /* MSI-X entries */
+#define VF_MSIX  0x70u
+#define VF_EXP   0xa0u
+#define ON       (SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY)
+#define CONTROL  (SRIOV + SRIOV_REG_CONTROL)
 
 static const sbdf_t nic = {0x0200}; /* 02:00.0 */
 static struct host_pci *dev;
@@ -407,9 +407,8 @@ static void test_no_memory(void **state)
 	assert_true(host_console_contains("no memory for virtual functions from"));
 	assert_int_equal(cfg_read(vf_at(TOTAL - 1), PCI_REG_CLASS, 2), 0xffff);
 	cfg_write(vf_at(TOTAL - 1), VF_MSIX + MSIX_REG_CONTROL, 2, MSIX_CTL_ENABLE);
-	assert_int_equal(
-		host_pci_get(host_pci_vf(dev, TOTAL - 1), VF_MSIX + MSIX_REG_CONTROL, 2),
-		VF_COUNT - 1);
+	assert_int_equal(host_pci_get(host_pci_vf(dev, TOTAL - 1), VF_MSIX + MSIX_REG_CONTROL, 2),
+			 VF_COUNT - 1);
 	disable();
 	assert_int_equal(stats().functions, 1);
 }
