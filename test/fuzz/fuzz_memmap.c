@@ -179,7 +179,6 @@ static void do_base(struct side *s, const uint8_t *d)
 	while (rc == 0 && nested_sync(&s->nested, &s->domain->memmap, gpa(0),
 				      gpa(PAGES * PAGE_SIZE)) == -ENOMEM) {
 		nested_flushed(&s->nested);
-		nested_flushed(&s->nested);
 		require(nested_refill(&s->nested, s->nested.reserve_count + 1) == 0);
 	}
 	nested_flushed(&s->nested);

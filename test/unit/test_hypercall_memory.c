@@ -344,7 +344,6 @@ static void reserved_regions(void **state)
 	};
 	static const struct acpi_host acpi;
 	static const struct iommu_ops ops = {.name = "none", .attach = attach_nothing};
-	static const struct acpi_host acpi;
 	struct xen_reserved_device_memory_map x = {.flags = XENMEM_RDM_ALL, .nr_entries = 1};
 	struct xen_reserved_device_memory e;
 
