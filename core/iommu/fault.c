@@ -78,7 +78,8 @@ static void stop_master(sbdf_t s)
 
 	lock_acquire(lock);
 	command = arch_pci_read(s, PCI_REG_COMMAND, 2);
-	if (arch_pci_read(s, PCI_REG_VENDOR, 2) != PCI_VENDOR_NONE) {
+	/* A virtual function's vendor reads as nobody's (SR-IOV 1.1 3.4.1.1); its class does not. */
+	if (arch_pci_read(s, PCI_REG_REVISION, 4) != UINT32_MAX) {
 		arch_pci_write(s, PCI_REG_COMMAND, 2, command & ~PCI_CMD_MASTER);
 	}
 	lock_release(lock);

@@ -458,6 +458,17 @@ static void test_storm(void **state)
 	assert_false(silent[NIC.v & 0xffff]);
 }
 
+/* A virtual function has no vendor to be known by. */
+static void test_virtual_storm(void **state)
+{
+	(void)state;
+	cfg_write(NIC, PCI_REG_COMMAND, 2, PCI_CMD_MASTER);
+	host_pci_set(nic, PCI_REG_VENDOR, 4, 0xffffffff);
+	fault(NIC, IOMMU_STORM_FAULTS);
+	assert_true(iommu_quarantined(NIC));
+	assert_int_equal(host_pci_get(nic, 4, 2) & PCI_CMD_MASTER, 0);
+}
+
 /* An id that a bridge gives is cut off, and let go, at the unit of whoever sends under it. */
 static void test_alias_storm(void **state)
 {
@@ -622,6 +633,7 @@ int main(void)
 		cmocka_unit_test_setup(test_scopes, machine),
 		cmocka_unit_test_setup(test_reset, machine),
 		cmocka_unit_test_setup(test_storm, machine),
+		cmocka_unit_test_setup(test_virtual_storm, machine),
 		cmocka_unit_test_setup(test_alias_storm, machine),
 		cmocka_unit_test_setup(test_many_aliases, machine),
 		cmocka_unit_test_setup(test_storm_lines, machine),
