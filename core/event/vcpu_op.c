@@ -16,7 +16,7 @@
 #include "event_internal.h"
 
 #define PERIOD_MIN_NS 1000000ull
-#define PERIOD_MAX_NS (UINT64_MAX >> 2)
+#define PERIOD_MAX_NS (UINT64_MAX >> 9) /* a year; its ticks stay far below 2^64 */
 
 /* h->arg: operation, vCPU number, address of the argument. `v` is the vCPU meant. */
 typedef int64_t vcpu_op_fn(struct hypercall *h, struct vcpu *v);

@@ -17,14 +17,14 @@
 static unsigned fetch(struct hypercall *h, const struct xen_memory_reservation *r, uint64_t first,
 		      uint64_t pfn[BALLOON_BATCH])
 {
-	unsigned count = (unsigned)MIN(r->nr_extents - first, BALLOON_BATCH);
+	unsigned want = (unsigned)MIN(r->nr_extents - first, BALLOON_BATCH), count;
 	uint64_t list = HANDLE(r->extent_start) + first * sizeof(pfn[0]);
 
-	if (copy_from_guest(h, pfn, list, count * sizeof(pfn[0])) == 0) {
-		return count;
+	if (copy_from_guest(h, pfn, list, want * sizeof(pfn[0])) == 0) {
+		return want;
 	}
-	/* What lies before the end of the readable part is carried out. */
-	for (count = 0; count < BALLOON_BATCH - 1; count++) {
+	/* What lies before the end of the readable part is carried out, all of it if that came back. */
+	for (count = 0; count < want; count++) {
 		if (copy_from_guest(h, &pfn[count], list + count * sizeof(pfn[0]),
 				    sizeof(pfn[0]))) {
 			break;
@@ -54,7 +54,7 @@ int64_t memory_change_reservation(struct hypercall *h)
 	done = command == XENMEM_decrease_reservation ? balloon_out(d, pfn, count, r.extent_order)
 						      : balloon_in(d, pfn, count, r.extent_order);
 	progress += done;
-	if (done < count || count < MIN(BALLOON_BATCH, r.nr_extents) || progress == r.nr_extents) {
+	if (done < count || count < BALLOON_BATCH || progress == r.nr_extents) {
 		return (int64_t)progress;
 	}
 	return memory_again(h, progress);

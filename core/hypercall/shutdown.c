@@ -66,12 +66,15 @@ static void watchdog_bites(struct timer *t)
 
 static void watchdog_set(struct domain *d, struct domain_watchdog *w, uint32_t timeout)
 {
+	uint64_t now = arch_time();
+	uint64_t ticks = timer_ns_to_ticks(timeout * SECOND_NS);
+
 	if (!w->used) {
 		w->domain = d;
 		w->used = true;
 		timer_init(&w->timer, watchdog_bites);
 	}
-	timer_set(&w->timer, arch_time() + timer_ns_to_ticks(timeout * SECOND_NS));
+	timer_set(&w->timer, ticks > UINT64_MAX - now ? UINT64_MAX : now + ticks);
 }
 
 static void watchdog_clear(struct domain_watchdog *w)

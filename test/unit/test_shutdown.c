@@ -116,6 +116,17 @@ static void watchdogs(void **state)
 	assert_int_equal(dom0->end, DOMAIN_RUNNING);
 }
 
+/* The longest one on a fast machine, whose ticks do not fit, is not a short one. */
+static void watchdog_far(void **state)
+{
+	(void)state;
+	host_time_set_hz(5000000000ull);
+	assert_int_equal(watchdog(domu, 0, UINT32_MAX), 1);
+	host_time_advance(1000);
+	assert_int_equal(domu->end, DOMAIN_RUNNING);
+	host_time_set_hz(HOST_TIME_HZ);
+}
+
 /* From another processor than the one whose queue it is on; the old time does not count. */
 static void watchdog_moves(void **state)
 {
@@ -251,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup(latched_reason, fixture_hypercalls),
 		cmocka_unit_test_setup(remote, fixture_hypercalls),
 		cmocka_unit_test_setup(watchdogs, fixture_hypercalls),
+		cmocka_unit_test_setup(watchdog_far, fixture_hypercalls),
 		cmocka_unit_test_setup(watchdog_moves, fixture_hypercalls),
 		cmocka_unit_test_setup(soft_reset, fixture_hypercalls),
 		cmocka_unit_test_setup(console_output, fixture_hypercalls),

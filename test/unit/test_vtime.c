@@ -257,6 +257,7 @@ static void periodics(void **state)
 	timer_port = (uint32_t)new_virq(v0, VIRQ_TIMER, 1);
 	assert_int_equal(periodic(v1, 1, MS - 1), -EINVAL);
 	assert_int_equal(periodic(v1, 1, UINT64_MAX), -EINVAL);
+	assert_int_equal(periodic(v1, 1, UINT64_MAX >> 2), -EINVAL); /* no ticks at 4 GHz and more */
 	host_cpu_set(1);
 	assert_int_equal(periodic(v1, 1, MS), 0);
 	for (unsigned i = 0; i < 1000; i++) {
