@@ -243,6 +243,9 @@ static void exit_vmmcall(struct vcpu *v, struct vmcb *b)
 	length = instruction_length(v, b, 3);
 	if (hvm_hypercall(v, b->cpl, code64)) {
 		hvm_skip(v, length);
+	} else {
+		/* Between its pieces interrupts come: an STI before it does not shadow all of them. */
+		b->int_state &= ~1ull;
 	}
 }
 

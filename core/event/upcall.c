@@ -157,6 +157,7 @@ void event_tell_again(struct domain *d)
 			upcall_deliver(d->vcpu[i]);
 		}
 	}
+	event_wake_pollers(d);
 }
 
 /* ---- vectors ---- */

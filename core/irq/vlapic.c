@@ -249,17 +249,21 @@ bool vlapic_matches(const struct vlapic *l, uint32_t dest, bool logical, uint32_
 
 void vlapic_reset(struct vlapic *l)
 {
+	/*
+	 * Senders that are on their way: a bit of the summary without a request is
+	 * harmless, a request without its bit would be lost, and all after it.
+	 */
+	__atomic_store_n(&l->svr, 0xff, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&l->irr_words, 0, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < 8; i++) {
 		__atomic_store_n(&l->irr[i], 0, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&l->tmr[i], 0, __ATOMIC_SEQ_CST);
 		l->isr[i] = 0;
 	}
-	__atomic_store_n(&l->irr_words, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&l->esr_pending, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&l->tpr, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&l->ldr, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&l->dfr, UINT32_MAX, __ATOMIC_RELAXED);
-	__atomic_store_n(&l->svr, 0xff, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < LVT_COUNT; i++) {
 		__atomic_store_n(&l->lvt[i], LVT_MASKED, __ATOMIC_RELAXED);
 	}
