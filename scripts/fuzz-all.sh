@@ -24,7 +24,7 @@ mkdir -p "$logs" build/fuzz-findings
 run()
 {
 	mkdir -p "build/fuzz-corpus/$1"
-	rm -f build/fuzz-findings/"$1"-*
+	rm -f build/fuzz-findings/"$1"-* "$logs/$1.log" "$logs/$1.rc"
 	rc=0
 	build/fuzzer/libfuzzer/"$1" -max_total_time="$share" -max_len=16384 -timeout=20 \
 		-rss_limit_mb=2048 -print_final_stats=1 \
