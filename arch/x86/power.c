@@ -278,13 +278,14 @@ static bool is_port(const struct acpi_reg *r)
 }
 
 /*
- * Ports that firmware's table names. One that is claimed already keeps its owner,
- * and the log names it: of 411 machines 5 reset by port 64h, which is the
- * keyboard controller's.
+ * The FADT's reset register. Where its port is claimed already its owner keeps it,
+ * and the log names it: of 411 machines 5 reset by port 64h, and those that may
+ * own it (keyboard controller, port 92h) see to resets themselves. A partly
+ * claimed sleep or SMI register is refused: what is left of it would be open.
  */
-static int claim_named(struct domain *d, uint16_t port, uint32_t count, const struct port_ops *ops)
+static int claim_reset(struct domain *d, uint16_t port)
 {
-	int rc = ioreq_claim_ports(d, port, count, ops, &power);
+	int rc = ioreq_claim_ports(d, port, 1, &reset_ops, &power);
 
 	return rc == -EBUSY ? 0 : rc;
 }
@@ -295,15 +296,15 @@ static int claim_acpi(struct domain *d, const struct acpi_fadt *f)
 
 	if (is_port(&f->pm1a_control)) {
 		power.pm1a = (uint16_t)f->pm1a_control.address;
-		rc = claim_named(d, power.pm1a, 2, &pm1_ops);
+		rc = claim(d, power.pm1a, 2, &pm1_ops);
 	}
 	if (rc == 0 && is_port(&f->pm1b_control)) {
 		power.pm1b = (uint16_t)f->pm1b_control.address;
-		rc = claim_named(d, power.pm1b, 2, &pm1_ops);
+		rc = claim(d, power.pm1b, 2, &pm1_ops);
 	}
 	if (rc == 0 && is_port(&f->pm1a_event)) {
 		power.status = (uint16_t)f->pm1a_event.address;
-		rc = claim_named(d, power.status, 2, &status_ops);
+		rc = claim(d, power.status, 2, &status_ops);
 	}
 	if (rc == 0 && is_port(&f->reset) && (f->reset.address < 0xcf8 || f->reset.address > 0xcff)) {
 		power.reset_port = (uint16_t)f->reset.address;
@@ -313,10 +314,10 @@ static int claim_acpi(struct domain *d, const struct acpi_fadt *f)
 		power.smi_cmd = f->smi_cmd;
 		power.acpi_enable = f->acpi_enable;
 		power.acpi_disable = f->acpi_disable;
-		rc = claim_named(d, f->smi_cmd, 1, &smi_ops);
+		rc = claim(d, f->smi_cmd, 1, &smi_ops);
 	}
 	if (rc == 0 && power.reset_port && power.reset_port != power.smi_cmd) {
-		rc = claim_named(d, power.reset_port, 1, &reset_ops);
+		rc = claim_reset(d, power.reset_port);
 	}
 	return rc;
 }
