@@ -24,6 +24,7 @@ import zoo
 
 DEFAULT_TIMEOUT = 300
 BARE_TRIES = 3
+AFTER_FAILURE = 60  # seconds that a test may go on after a judge's failure
 BOARD = ("cpu", "smp", "mem", "iommu", "lane")
 
 
@@ -173,7 +174,10 @@ def follow(run):
 			vm.type_line(line)
 	for judge in judges(test):
 		if hasattr(judge, "during") and vm.wait_for(r"^H: "):
-			yield from judge.during(run)
+			for failure in judge.during(run):
+				yield failure
+				vm.log_state()
+				vm.shorten(AFTER_FAILURE)
 			vm.type_line("")
 	end = test.get("end", "poweroff")
 	if end == "poweroff":
@@ -228,7 +232,9 @@ def execute(test, logs, bare=False, patience=1):
 		try:
 			failures += follow(run)
 		except qemu.Timeout:
-			failures.append("timeout after %d s" % limit)
+			run.vm.log_state()
+			failures.append("timeout after %d s" %
+					(time.monotonic() - begin))
 		finally:
 			run.vm.stop()
 		failures += verdicts(run)

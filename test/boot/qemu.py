@@ -106,6 +106,22 @@ class Vm:
 	def type_line(self, line):
 		self.type_text(line + "\n")
 
+	def shorten(self, seconds):
+		"""The deadline is at most so far away from now."""
+		self.deadline = min(self.deadline,
+				    time.monotonic() + seconds)
+
+	def log_state(self):
+		"""Where each processor is goes to the log, while QEMU still runs."""
+		if self.process.poll() is not None:
+			return
+		try:
+			text = self.qmp.hmp("info registers -a")
+		except (qmp.QmpError, OSError, ValueError) as error:
+			text = "QEMU does not answer: %s" % error
+		for line in text.splitlines():
+			self.log.write("# %s\n" % line.strip())
+
 	def stop(self):
 		"""Ends QEMU if it still runs; the log is complete afterwards."""
 		if self.process.poll() is None:
