@@ -80,6 +80,11 @@ void arch_console_write(const char *s, size_t len)
 	console[console_length] = '\0';
 }
 
+void arch_console_write_domain(const char *s, size_t len)
+{
+	arch_console_write(s, len);
+}
+
 const char *host_console(void)
 {
 	return console;

@@ -8,6 +8,7 @@
  * says where it goes. Not supported: flow control, memory-mapped UARTs.
  */
 #include <taproot/arch.h>
+#include <taproot/console_line.h>
 #include <taproot/errno.h>
 #include <taproot/iommu.h>
 #include <taproot/irq.h>
@@ -50,6 +51,7 @@ static struct port ports[3] = {[PORT_COM1] = {0x3f8, 0, false}, [PORT_COM2] = {0
 static struct port *console;
 static bool console_chosen;
 static char last_char;
+static struct console_line domain_line; /* under output_owner */
 static char early[EARLY_SIZE];
 static size_t early_count;
 static uint32_t output_owner; /* processor + 1 */
@@ -140,8 +142,18 @@ static void console_put(char c)
 void arch_console_write(const char *s, size_t len)
 {
 	output_lock();
+	console_line_cut(&domain_line, console_put);
 	for (size_t i = 0; i < len; i++) {
 		console_put(s[i]);
+	}
+	output_unlock();
+}
+
+void arch_console_write_domain(const char *s, size_t len)
+{
+	output_lock();
+	for (size_t i = 0; i < len; i++) {
+		console_line_add(&domain_line, s[i], console_put);
 	}
 	output_unlock();
 }

@@ -300,7 +300,7 @@ static void uart_port_write(void *ctx, uint16_t port, unsigned len, uint32_t val
 	lock_release(&u->lock);
 	/* Without the lock: the machine's UART is slow. */
 	if (count) {
-		arch_console_write(out, count);
+		arch_console_write_domain(out, count);
 	}
 }
 

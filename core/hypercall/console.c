@@ -86,7 +86,7 @@ static int64_t write_piece(struct hypercall *h, uint32_t count)
 	if (copy_from_guest(h, piece, h->arg[2], n)) {
 		return -EFAULT;
 	}
-	arch_console_write(piece, n);
+	arch_console_write_domain(piece, n);
 	h->arg[1] = count - n;
 	h->arg[2] += n;
 	h->again = count > n;

@@ -16,8 +16,10 @@ struct vcpu_registers;
 
 /* ---- console and log ---- */
 
-/* Write to the hypervisor's console; does not block on a missing UART. */
+/* Write whole lines of ours to the console; does not block on a missing UART. */
 void arch_console_write(const char *s, size_t len);
+/* Write what the hardware domain says, in pieces of any kind (console_line.h). */
+void arch_console_write_domain(const char *s, size_t len);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
 

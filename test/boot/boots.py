@@ -29,10 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import case
 import list as tests
 import machine
+import qemu
 
 PROCESSORS = (2, 4)
 TIMEOUT = 240
-OURS = re.compile(r"^\[ +[0-9.]+\] ([EIN] .*)$")
 # What is measured on the machine is not the same each time.
 MEASURED = re.compile(r"\d+ kHz")
 RESULT = re.compile(r"^(T: .*|L: .*|init: memory.*)$")
@@ -47,10 +47,11 @@ def make_test(number, options):
 
 def outcome(log):
 	"""The lines to compare, in order, from a log with arrival times."""
-	out = []
+	out, lines = [], []
 	for line in log.read_text(errors="replace").splitlines():
-		text = line[9:]
-		found = OURS.match(text) or RESULT.match(text)
+		qemu.add_line(lines, line[9:])
+	for text in lines:
+		found = qemu.OURS.match(text) or RESULT.match(text)
 		if found:
 			out.append(MEASURED.sub("N kHz", found.group(1)))
 	return tuple(out)

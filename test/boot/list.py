@@ -255,10 +255,10 @@ TESTS = [
 	       timeout=400, allow=[r"Call Trace"] if n > 1 else [],
 	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
 	  for n in (1, 2, 4, 8)],
-	*[dict(name="smp-%d-xen" % n, scenario="smp", smp=n, args="cpus=%d" % n,
-	       timeout=400, allow=[r"Call Trace"], options=OPTIONS + " abi=xen",
+	*[dict(name="smp-%d-native" % n, scenario="smp", smp=n, args="cpus=%d" % n,
+	       timeout=400, allow=[r"Call Trace"], options=NATIVE,
 	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
-	  for n in (2, 4, 8)],
+	  for n in (2, 4)],
 	# Interrupts of a device whose affinity goes round meanwhile.
 	dict(name="smp-affinity-msi", scenario="affinity", args="count=3000", smp=4,
 	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),

@@ -151,7 +151,9 @@ def run_boot(args, logs, totals):
 	for test in selected:
 		if lacks(test):
 			totals.add("skip", "boot/" + test["name"], lacks(test))
-	selected = [t for t in selected if not lacks(t)]
+	# The long ones first, so that none is left alone at the end.
+	selected = sorted((t for t in selected if not lacks(t)),
+			  key=lambda t: -t.get("timeout", case.DEFAULT_TIMEOUT))
 	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
 		jobs = {pool.submit(case.execute, t, logs, args.bare,
 				    args.patience): t

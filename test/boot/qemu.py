@@ -16,6 +16,22 @@ import time
 import qmp
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|\r")
+# The hypervisor's lines, with their level; and the end of a line of the domain's
+# that one of them interrupted: it is begun again (include/taproot/console_line.h).
+OURS = re.compile(r"^\[ *[0-9]+\.[0-9]+\] ([EINT] .*)$")
+CUT = " ..."
+
+
+def add_line(lines, text):
+	"""Adds a line; the piece of it that was interrupted before is taken out."""
+	at = len(lines) - 1
+	if not OURS.match(text):
+		while at >= 0 and OURS.match(lines[at]):
+			at -= 1
+		piece = lines[at] if 0 <= at < len(lines) - 1 else ""
+		if piece.endswith(CUT) and text.startswith(piece[:-len(CUT)]):
+			del lines[at]
+	lines.append(text)
 
 
 class Timeout(Exception):
@@ -50,7 +66,7 @@ class Vm:
 			if text.startswith("qemu-system-x86_64: warning: TCG"):
 				continue
 			with self.changed:
-				self.lines.append(text)
+				add_line(self.lines, text)
 				self.changed.notify_all()
 		with self.changed:
 			self.closed = True
