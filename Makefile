@@ -153,7 +153,7 @@ $B/bench/%: $B/plain/test/bench/bench_%.c.o $B/libplain.a
 unit: $(addprefix $B/test/test_,$(UNIT))
 
 check: all unit $(addprefix $B/fuzz/,$(FUZZ))
-	$Qsh scripts/hosted-check.sh $B $(addprefix $B/test/test_,$(UNIT)) $(UNIT_SH) -- $(addprefix $B/fuzz/,$(FUZZ))
+	$Qbash scripts/hosted-check.sh $B $(addprefix $B/test/test_,$(UNIT)) $(UNIT_SH) -- $(addprefix $B/fuzz/,$(FUZZ))
 
 bench: $(addprefix $B/bench/,$(BENCH)) all
 	$Qfor b in $(addprefix $B/bench/,$(BENCH)); do $$b || exit 1; done

@@ -3,7 +3,7 @@
 Many boots of one short scenario under load, with two and four processors in
 turn: each must end well, and all of one machine must say the same.
 
-  boots.py [--jobs N] [--no-load] [--options TEXT] COUNT
+  boots.py [--jobs N] [--no-load] [--patience FACTOR] [--options TEXT] COUNT
 
 An outcome is the hypervisor's lines without times and measured frequencies, and
 the scenario's result lines; what differs from the most frequent outcome of the same machine is
@@ -70,6 +70,8 @@ def arguments():
 		help="boots at a time (2)")
 	p.add_argument("--no-load", action="store_true",
 		help="without a busy loop beside them")
+	p.add_argument("--patience", type=float, default=1, metavar="FACTOR",
+		help="time-outs are longer by this factor, on a busy machine")
 	p.add_argument("--options", default=tests.OPTIONS,
 		help="the hypervisor's options")
 	return p.parse_args()
@@ -82,7 +84,8 @@ def run_all(args, logs):
 		jobs = {}
 		for number in range(args.count):
 			test = make_test(number, args.options)
-			jobs[pool.submit(case.execute, test, logs)] = test
+			jobs[pool.submit(case.execute, test, logs,
+					 False, args.patience)] = test
 		for job in concurrent.futures.as_completed(jobs):
 			failures, seconds, log = job.result()
 			if failures:

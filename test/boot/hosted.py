@@ -4,6 +4,7 @@ Runs the hosted tests (make check) and reads their results: build/
 check-results.txt has one line a test, `pass NAME`, `fail NAME` or
 `skip NAME reason`.
 """
+import os
 import subprocess
 
 import machine
@@ -30,7 +31,8 @@ def execute(log, report):
 	RESULTS.unlink(missing_ok=True)
 	seen, failed = 0, False
 	with open(log, "w", encoding="utf-8") as f, subprocess.Popen(
-			["make", "-C", str(machine.TOP), "check"], text=True,
+			["make", "-C", str(machine.TOP), "-j%d" % (os.cpu_count() or 1),
+			 "check"], text=True,
 			stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
 			stderr=subprocess.STDOUT, errors="replace") as make:
 		for line in make.stdout:
