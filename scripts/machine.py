@@ -23,6 +23,7 @@ IOMMU = "intremap=on,eim=on"
 # Lane C counts instructions: one is a nanosecond. Idle time passes as on the host:
 # with sleep=off it leaps, and 30 s are over before the host's disk has answered.
 LANES = {"a": [], "c": ["-icount", "shift=0,sleep=on"]}
+PROCESSORS = 2
 DISK_SIZE = 16 << 20
 HALF = DISK_SIZE // 2
 
@@ -122,7 +123,7 @@ def devices(disk, bridge=False, port=False, snapshot=False):
 	]
 
 
-def board(cpu=CPU, mem="2048", smp=2, iommu=IOMMU, lane="a"):
+def board(cpu=CPU, mem="2048", smp=PROCESSORS, iommu=IOMMU, lane="a"):
 	out = [
 		"-M", "q35,kernel-irqchip=split", "-accel", "tcg", "-cpu", cpu,
 		"-m", str(mem), "-smp", str(smp), "-nodefaults",

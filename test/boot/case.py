@@ -156,6 +156,9 @@ def wanted(run):
 	says = [] if run.bare else run.test.get("says", [])
 	for item in run.test.get("expect", []) + says:
 		yield (item, 1) if isinstance(item, str) else item
+	for pattern in run.test.get("each", []):
+		for cpu in range(run.test.get("smp", machine.PROCESSORS)):
+			yield pattern % cpu, 1
 
 
 def judges(test):

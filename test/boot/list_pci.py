@@ -5,14 +5,14 @@ Boot tests of PCI devices, as data; the fields are those of list.py.
 
 TESTS = [
 	# SR-IOV: two virtual functions of igb carry data, 20 times on and off.
-	dict(name="igb-vf", scenario="igb-vf", port=True, serve=True,
+	dict(name="igb-vf", seldom="kernel lane", scenario="igb-vf", port=True, serve=True,
 	     zoo="nothing",
 	     judges=["vf"], bare=True, timeout=900,
 	     expect=[r"T: pass vf-enable", r"T: pass vf-link eth1",
 		     r"T: pass vf-link eth2", r"T: pass pf-still",
 		     r"T: pass vf-cycles 20"]),
 	# One of an NVMe controller, brought online by admin command.
-	dict(name="nvme-vf", scenario="nvme-vf", port=True, zoo="nvme_vf",
+	dict(name="nvme-vf", seldom="kernel lane", scenario="nvme-vf", port=True, zoo="nvme_vf",
 	     judges=["vf_disk"], bare=True,
 	     expect=[r"T: pass nvme-vf-enable", r"T: pass nvme-vf-online",
 		     r"T: pass nvme-vf-write", r"T: pass nvme-vf-off"]),
@@ -23,14 +23,14 @@ TESTS = [
 	     expect=[r"T: pass nvme-vf-online", r"T: pass nvme-vf-write",
 		     r"T: pass nvme-vf-off"]),
 	# A BAR of 8 GiB.
-	dict(name="big-bar", scenario="big-bar", zoo="big_bar", judges=["big"],
+	dict(name="big-bar", seldom="kernel lane", scenario="big-bar", zoo="big_bar", judges=["big"],
 	     bare=True,
 	     expect=[r"T: pass big-size", r"T: pass big-moved-decoding",
 		     r"T: pass big-left-decoding", r"T: pass big-back",
 		     r"T: pass big-end"]),
 	# 100,000 interrupts by MSI-X, and by a level-triggered line that three
 	# other devices use at the same time.
-	dict(name="msix-100000", scenario="msix-irq", args="count=100000",
+	dict(name="msix-100000", seldom="kernel lane", scenario="msix-irq", args="count=100000",
 	     bare=True, timeout=400,
 	     expect=[r"T: pass msix-interrupts raised 100000 handled 100000 "
 		     r"unexpected 0", r"T: pass igb-after"]),
@@ -38,20 +38,20 @@ TESTS = [
 	# configuration space is what it shows on the bare machine. Where Linux has
 	# an IOMMU it turns on ACS in ports; the domain has none, so neither has the
 	# bare kernel here. The RAID driver prints two timeouts of its firmware.
-	dict(name="zoo", scenario="zoo", port=True, zoo="all_kinds",
+	dict(name="zoo", seldom="kernel lane", scenario="zoo", port=True, zoo="all_kinds",
 	     args="intel_iommu=off", allow=[r"timeout"],
 	     judges=["zoo"], bare=True, timeout=900,
 	     expect=[r"T: pass zoo-" + kind for kind in (
 		     "e1000e", "vmxnet3", "virtio-net", "virtio-blk", "ahci",
 		     "xhci", "megasas", "hda", "ports")]),
 	# Resets of a disk in use, and a NIC that sleeps.
-	dict(name="resets", scenario="resets", port=True, zoo="far_nvme",
+	dict(name="resets", seldom="kernel lane", scenario="resets", port=True, zoo="far_nvme",
 	     bare=True, timeout=600,
 	     expect=[r"T: pass reset-flr", r"T: pass reset-bus",
 		     r"T: pass reset-again", r"T: pass d3-and-back",
 		     r"T: pass d3-again"]),
 	# Hot-plug and removal, ten times, with work in between.
-	dict(name="hotplug", scenario="hotplug", port=True, zoo="hotplug",
+	dict(name="hotplug", seldom="kernel lane", scenario="hotplug", port=True, zoo="hotplug",
 	     judges=["hotplug"], timeout=1200,
 	     expect=[r"T: pass hot-ports", r"T: pass hot-end"]),
 	dict(name="shared-line", scenario="shared-line", args="count=100000",

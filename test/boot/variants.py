@@ -4,7 +4,8 @@ Crosses the boot tests of list.py with the ways a machine may be: how it is
 started, its IOMMU's interrupt format, the kernel, the guest ABI, processors, and
 counted instructions (lane C).
 
-A test's field `vary` names the dimensions that it is crossed with. Each value
+A test's field `vary` names the dimensions that it is crossed with, `seldom` those
+that it is crossed with as well, but not in the choice. Each value
 of a dimension gives fields of list.py that the variant gets on top of the
 test's own; `says` is joined to the test's, and so is `later`, unless the test
 ends early; options are joined; timeout is the greatest. The first value of each
@@ -14,7 +15,8 @@ such as nvme+grub-uefi+eim-off.
 expand() gives the whole product. choose() takes from it what the test command
 runs when nothing is asked for: every test as it is, every test with each value
 of its dimensions (but RARE ones), and every pair of values of two dimensions in
-some test. The choice is greedy and the same every time.
+some test; no variant with a seldom value. The choice is greedy and the same every
+time.
 
 Not supported: a test that has a field and varies in it, but for lane C's.
 """
@@ -61,7 +63,8 @@ DIMENSIONS = {
 	"smp": {"2cpu": {}, "1cpu": processors(1), "4cpu": processors(4)},
 	"lane": {
 		"lane-a": {},
-		"lane-c": dict(lane="c", cpu="EPYC,+svm,+npt,-x2apic", timeout=900),
+		"lane-c": dict(lane="c", cpu="EPYC,+svm,+npt,-x2apic", smp=1,
+			       iommu="intremap=on,eim=off", timeout=900),
 	},
 }
 
@@ -96,7 +99,8 @@ def add_value(out, added, early):
 
 def combine(test, values):
 	"""The test with the fields of these values: {dimension: value}."""
-	out = {k: v for k, v in test.items() if k not in ("vary", "early")}
+	out = {k: v for k, v in test.items()
+	       if k not in ("vary", "seldom", "early")}
 	for dimension, value in values.items():
 		if value != next(iter(DIMENSIONS[dimension])):
 			out["name"] += "+" + value
@@ -116,10 +120,16 @@ def expand(tests):
 	"""[(test, values, variant)]; the test as it is comes first of its own."""
 	out = []
 	for test in tests:
-		for values in products(test.get("vary", "").split()):
+		names = test.get("vary", "") + " " + test.get("seldom", "")
+		for values in products(names.split()):
 			if possible(values):
 				out.append((test, values, combine(test, values)))
 	return out
+
+
+def is_seldom(test, values):
+	return any(values[dimension] != next(iter(DIMENSIONS[dimension]))
+		   for dimension in test.get("seldom", "").split())
 
 
 def pairs(test, values):
@@ -130,7 +140,8 @@ def pairs(test, values):
 
 
 def choose(variants):
-	"""The variants that cover all pairs which any variant covers."""
+	"""The variants that cover all pairs which any variant covers, but for seldom ones."""
+	variants = [v for v in variants if not is_seldom(*v[:2])]
 	missing = set().union(*(pairs(t, values) for t, values, _ in variants))
 	chosen = []
 	for number, (test, values, variant) in enumerate(variants):

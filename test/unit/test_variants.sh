@@ -26,7 +26,9 @@ def check_choice(cases):
 	have = [set(values.items()) | {("test", t["name"])}
 		for t, values, _ in chosen]
 	everywhere = [set(values.items()) | {("test", t["name"])}
-		      for t, values, _ in full]
+		      for t, values, _ in full
+		      if not variants.is_seldom(t, values)]
+	assert not any(variants.is_seldom(*c[:2]) for c in chosen)
 	# Counted here without variants.pairs: each pair of a full list is covered.
 	for one in everywhere:
 		for a, b in itertools.combinations(sorted(one), 2):
@@ -45,7 +47,8 @@ print("ok: %d of %d variants of %d tests" % (
 	len(chosen), len(full), len(tests.TESTS)))
 
 small = [dict(name="x", vary="start smp", says=["a"], timeout=600),
-	 dict(name="y", smp=3), dict(name="z", vary="eim", early=True)]
+	 dict(name="y", smp=3), dict(name="z", vary="eim", early=True),
+	 dict(name="s", seldom="kernel lane")]
 full, _ = check_choice(small)
 by_name = {v["name"]: v for _, _, v in full}
 v = by_name["x+grub-uefi+4cpu"]
@@ -54,6 +57,8 @@ assert v["says"][0] == "a" and len(v["says"]) == 4, v["says"]
 assert small[0]["says"] == ["a"], "the test itself was changed"
 assert "vary" not in v and by_name["y"] == dict(name="y", smp=3)
 assert by_name["z+eim-off"].get("says", []) == []
+assert len([n for n in by_name if n.split("+")[0] == "s"]) == 4
+assert by_name["s+lane-c"]["smp"] == 1 and "seldom" not in by_name["s"]
 print("ok: fields")
 
 try:
