@@ -106,6 +106,12 @@ extern unsigned host_ioapic_torn_count;
 /* Kicks a vCPU has got. */
 unsigned host_kick_count(const struct vcpu *v);
 
+/*
+ * What the run loop does before the vCPU's next instruction: its deferred work, while the
+ * processors of the domain's other vCPUs attend to them. Returns how many pieces that took.
+ */
+unsigned host_run_deferred(struct vcpu *v);
+
 /* What became of a vCPU's registers. */
 struct host_vcpu_state {
 	unsigned resets;

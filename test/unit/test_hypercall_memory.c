@@ -88,7 +88,7 @@ static void soft_reset(void **state)
 	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 300);
 	put(v0, ARG, &s, sizeof(s));
 	assert_int_equal(run(v0, hypercall_sched_op, SCHEDOP_shutdown, ARG), 0);
-	assert_int_equal(rounds, 11);
+	assert_int_equal(rounds, 1 + 11);
 	assert_int_equal(pages_now(v0, DOMID_SELF), 1024);
 }
 
