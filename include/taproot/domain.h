@@ -56,6 +56,7 @@ struct vcpu {
 	 * interrupts in between. INIT and the end of the domain drop it.
 	 */
 	int (*deferred)(struct vcpu *v); /* returns 0 when finished, -EAGAIN for another round */
+	uint64_t debug_keys; /* of XEN_SYSCTL_debug_keys, those to come; the first in the low byte */
 };
 
 struct domain {
