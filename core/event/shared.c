@@ -5,7 +5,7 @@
  * ours at first, then in pages of the domain's RAM that it names. How events
  * survive a move is in upcall.c.
  *
- * The RAM behind a registered place cannot be given back (event_uses_page()),
+ * The RAM behind a registered place cannot be given back (event_uses()),
  * which is why places are registered under mem_lock, so its address in our
  * view stays good without looking it up again.
  *
@@ -171,26 +171,27 @@ int event_register_vcpu_info(struct vcpu *v, bool self, uint64_t gfn, uint32_t o
 	return rc;
 }
 
-static bool same_page(gpa_t place, gpa_t page)
+/* A registered place lies in one page. */
+static bool within(gpa_t place, gpa_t a, uint64_t size)
 {
-	return place.v != UINT64_MAX && (place.v & PAGE_MASK) == (page.v & PAGE_MASK);
+	return place.v != UINT64_MAX && place.v - a.v < size;
 }
 
-bool event_uses_page(const struct domain *d, gpa_t a)
+bool event_uses(const struct domain *d, gpa_t a, uint64_t size)
 {
 	const struct event_domain *e = d->event;
 
 	if (!e) {
 		return false;
 	}
-	if (same_page(e->shared_gpa, a)) {
+	if (within(e->shared_gpa, a, size)) {
 		return true;
 	}
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		const struct vcpu *v = d->vcpu[i];
 
-		if (same_page(v->event.info_gpa, a) || same_page(v->time.runstate_gpa, a) ||
-		    same_page(v->time.time_gpa, a)) {
+		if (within(v->event.info_gpa, a, size) || within(v->time.runstate_gpa, a, size) ||
+		    within(v->time.time_gpa, a, size)) {
 			return true;
 		}
 	}

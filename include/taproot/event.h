@@ -76,10 +76,10 @@ void event_wait_end(struct vcpu *v);
 /* shared_info moves to the page `a` of the domain's RAM. -EINVAL: not RAM. Takes mem_lock. */
 int event_move_shared_info(struct domain *d, gpa_t a) MUST_CHECK;
 /*
- * Is any of [a, a + PAGE_SIZE) in use as shared_info, vcpu_info or time area?
+ * Is any of the pages in [a, a + size) in use as shared_info, vcpu_info or time area?
  * Such a page cannot be given back. Asked under mem_lock, the answer holds until its release.
  */
-bool event_uses_page(const struct domain *d, gpa_t a);
+bool event_uses(const struct domain *d, gpa_t a, uint64_t size);
 /* The frame of the domain's RAM that shared_info is in; UINT64_MAX: one of ours. */
 uint64_t event_shared_info_frame(const struct domain *d);
 /* Soft reset: all ports closed, pages back to ours, callbacks off. */

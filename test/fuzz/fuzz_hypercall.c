@@ -211,7 +211,7 @@ static void check_untouched(struct domain *d, const struct state *was, unsigned 
 
 	ASSERT(memcmp(&now, was, sizeof(now)) == 0);
 	for (unsigned i = 0; i < PAGES; i++) {
-		if (!event_uses_page(d, gpa(RAM + i * PAGE_SIZE))) {
+		if (!event_uses(d, gpa(RAM + i * PAGE_SIZE), PAGE_SIZE)) {
 			ASSERT(memcmp(before + i * PAGE_SIZE, ram[index] + i * PAGE_SIZE,
 				      PAGE_SIZE) == 0);
 		}

@@ -392,9 +392,9 @@ static void moves(void **state)
 
 	assert_int_equal(event_move_shared_info(dom0, gpa(NOWHERE)), -EINVAL);
 	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED + 8)), -EINVAL);
-	assert_false(event_uses_page(dom0, gpa(SHARED)));
+	assert_false(event_uses(dom0, gpa(SHARED), PAGE_SIZE));
 	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
-	assert_true(event_uses_page(dom0, gpa(SHARED)));
+	assert_true(event_uses(dom0, gpa(SHARED), PAGE_SIZE));
 	assert_ptr_equal(info_of(v0), &s->vcpu_info[0]);
 	assert_true(bit(s->evtchn_pending, port));
 	assert_true(bit(s->evtchn_pending, masked));
@@ -419,8 +419,8 @@ static void moves(void **state)
 	assert_int_equal(i1->evtchn_upcall_pending, 1);
 	assert_int_equal(i1->evtchn_pending_sel, 1);
 	assert_true(take_upcall(v1));
-	assert_true(event_uses_page(dom0, gpa(INFOS)));
-	assert_false(event_uses_page(dom0, gpa(AREA)));
+	assert_true(event_uses(dom0, gpa(INFOS), PAGE_SIZE));
+	assert_false(event_uses(dom0, gpa(AREA), PAGE_SIZE));
 	/* Events go there from now on. */
 	memset(i1, 0, sizeof(*i1));
 	s->evtchn_pending[0] = 0;
@@ -429,8 +429,8 @@ static void moves(void **state)
 	assert_true(take_upcall(v1));
 
 	event_reset(dom0);
-	assert_false(event_uses_page(dom0, gpa(SHARED)));
-	assert_false(event_uses_page(dom0, gpa(INFOS)));
+	assert_false(event_uses(dom0, gpa(SHARED), PAGE_SIZE));
+	assert_false(event_uses(dom0, gpa(INFOS), PAGE_SIZE));
 	assert_false(event_pending(v1));
 	assert_int_equal(new_ipi(v0, 1), 1);
 	memset(ram0 + SHARED, 0, PAGE_SIZE);
@@ -779,7 +779,7 @@ static void close_in_a_send(void **state)
 	assert_true(bit(s->evtchn_pending, closed + 1));
 }
 
-/* ---- a port that cannot be told to its owner, and somebody who closes and takes it meanwhile ---- */
+/* ---- a port that cannot be told to its owner; somebody closes and takes it meanwhile ---- */
 
 static pthread_t taker;
 static bool taken;

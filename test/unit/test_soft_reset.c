@@ -115,8 +115,8 @@ static void waits_for_hypercalls(void **state)
 	assert_false(vcpu_attend(v1));
 	assert_false(piece(v0));
 	finished(v0);
-	assert_false(event_uses_page(dom0, gpa(INFOS)));
-	assert_false(event_uses_page(dom0, gpa(SHARED)));
+	assert_false(event_uses(dom0, gpa(INFOS), PAGE_SIZE));
+	assert_false(event_uses(dom0, gpa(SHARED), PAGE_SIZE));
 	for (unsigned i = 1; i < VCPUS; i++) {
 		assert_int_equal(host_vcpu_state(dom0->vcpu[i])->resets, 1);
 	}
