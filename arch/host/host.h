@@ -50,6 +50,10 @@ void host_panic_clear(void);
 
 /* ---- processors and time ---- */
 
+/* Calls of arch_quiesce(), and what happens during each; NULL: nothing. */
+extern unsigned host_quiesce_count;
+extern void (*host_quiesce)(void);
+
 void host_cpu_set_count(unsigned count);
 /* The processor that the calling thread is from now on. */
 void host_cpu_set(unsigned cpu);
@@ -105,6 +109,12 @@ extern unsigned host_ioapic_torn_count;
 
 /* Kicks a vCPU has got. */
 unsigned host_kick_count(const struct vcpu *v);
+
+/*
+ * What the run loop does before the vCPU's next instruction: its deferred work, while the
+ * processors of the domain's other vCPUs attend to them. Returns how many pieces that took.
+ */
+unsigned host_run_deferred(struct vcpu *v);
 
 /* What became of a vCPU's registers. */
 struct host_vcpu_state {

@@ -27,6 +27,7 @@ static struct guest {
 } guests[HOST_DOMAINS_MAX];
 
 unsigned host_flush_count;
+void (*host_guest_fault)(struct vcpu *v, uint64_t linear);
 
 static struct guest *guest_of(const struct domain *d)
 {
@@ -38,6 +39,7 @@ void host_guest_reset(void)
 {
 	memset(guests, 0, sizeof(guests));
 	host_flush_count = 0;
+	host_guest_fault = NULL;
 }
 
 bool host_guest_add_ram(struct domain *d, uint64_t start, void *buffer, size_t size)
@@ -107,6 +109,14 @@ static uint8_t *page_of(struct vcpu *v, uint64_t linear, enum host_guest_access 
 	return arch_guest_ram(v->domain, gpa(linear));
 }
 
+static int fault(struct vcpu *v, uint64_t linear)
+{
+	if (host_guest_fault) {
+		host_guest_fault(v, linear);
+	}
+	return -EFAULT;
+}
+
 int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len)
 {
 	for (uint8_t *t = to; len;) {
@@ -114,7 +124,7 @@ int arch_copy_from_guest(struct vcpu *v, void *to, uint64_t linear, size_t len)
 		const uint8_t *p = page_of(v, linear, HOST_GUEST_READ_ONLY, &n);
 
 		if (!p) {
-			return -EFAULT;
+			return fault(v, linear);
 		}
 		memcpy(t, p, n);
 		t += n;
@@ -131,7 +141,7 @@ int arch_copy_to_guest(struct vcpu *v, uint64_t linear, const void *from, size_t
 		uint8_t *p = page_of(v, linear, HOST_GUEST_ALL, &n);
 
 		if (!p) {
-			return -EFAULT;
+			return fault(v, linear);
 		}
 		memcpy(p, f, n);
 		f += n;

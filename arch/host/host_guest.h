@@ -26,6 +26,9 @@ void host_guest_set_access(struct domain *d, uint64_t start, uint64_t size,
 
 void host_tsc_offset_set(struct vcpu *v, uint64_t offset);
 
+/* Called when a copy by linear address fails, before the caller hears of it; NULL: nothing. */
+extern void (*host_guest_fault)(struct vcpu *v, uint64_t linear);
+
 /* Calls of arch_domain_flush(). */
 extern unsigned host_flush_count;
 

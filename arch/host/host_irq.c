@@ -298,6 +298,24 @@ void arch_vcpu_kick(struct vcpu *v)
 
 /* ---- a vCPU's registers: what was asked for last ---- */
 
+unsigned host_run_deferred(struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+	unsigned pieces;
+
+	for (pieces = 0; v->deferred; pieces++) {
+		for (unsigned i = 0; i < d->vcpu_count; i++) {
+			if (d->vcpu[i] != v) {
+				(void)vcpu_attend(d->vcpu[i]);
+			}
+		}
+		if (v->deferred(v) == 0) {
+			v->deferred = NULL;
+		}
+	}
+	return pieces;
+}
+
 struct host_vcpu_state *host_vcpu_state(const struct vcpu *v)
 {
 	ASSERT(v->domain->id < HOST_DOMAINS_MAX);

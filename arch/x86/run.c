@@ -63,15 +63,13 @@ static NORETURN void domain_ended(struct domain *d)
 	}
 }
 
+/* A piece of it. Before the next, what has come meanwhile: the end of the domain, INIT. */
 static void deferred_work(struct vcpu *v)
 {
-	while (v->deferred) {
-		if (v->deferred(v) == 0) {
-			v->deferred = NULL;
-		}
-		irq_window();
+	if (v->deferred(v) == 0) {
+		v->deferred = NULL;
 	}
-	hvm_refill(v->domain);
+	irq_window();
 }
 
 void hvm_pass_nmi(void)
@@ -145,8 +143,12 @@ struct vcpu *hvm_work(struct vcpu *v)
 			wait_for_start(v);
 			continue;
 		}
-		if (v->deferred != NULL || v->domain->refill) {
+		if (v->domain->refill) {
+			hvm_refill(v->domain);
+		}
+		if (v->deferred) {
 			deferred_work(v);
+			continue;
 		}
 		hvm_pass_nmi();
 		if (v->arch->halted || v->wait) {

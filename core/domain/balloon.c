@@ -50,25 +50,15 @@ static bool extent_place(const struct domain *d, uint64_t pfn, unsigned order, u
 /* Is all of [a, a + size) RAM, and given back or not, as asked? */
 static bool all_ram(const struct domain *d, uint64_t a, uint64_t size, bool absent)
 {
-	for (uint64_t at = a; at < a + size; at += PAGE_SIZE) {
+	for (uint64_t at = a; at < a + size;) {
 		const struct mem_range *r = memmap_find(&d->memmap, gpa(at));
 
-		if (!r || r->type != MEM_RAM || memmap_is_absent(&d->memmap, gpa(at)) != absent) {
+		if (!r || r->type != MEM_RAM) {
 			return false;
 		}
+		at = r->end.v;
 	}
-	return true;
-}
-
-/* Does nobody of ours look at any of [a, a + size)? */
-static bool unused(const struct domain *d, uint64_t a, uint64_t size)
-{
-	for (uint64_t at = a; at < a + size; at += PAGE_SIZE) {
-		if (event_uses_page(d, gpa(at))) {
-			return false;
-		}
-	}
-	return true;
+	return memmap_absent_all(&d->memmap, gpa(a), size, absent);
 }
 
 static bool out_one(struct domain *d, struct batch *b, uint64_t a, uint64_t size, bool keep)
@@ -104,7 +94,8 @@ unsigned balloon_out(struct domain *d, const uint64_t *pfn, unsigned count, unsi
 	lock_acquire(&d->mem_lock);
 	keep = arch_memmap_prepare(d, TABLES_PER_EXTENT * count) != 0;
 	for (done = 0; done < count; done++) {
-		if (!extent_place(d, pfn[done], order, &a) || !unused(d, a, PAGE_SIZE << order) ||
+		if (!extent_place(d, pfn[done], order, &a) ||
+		    event_uses(d, gpa(a), PAGE_SIZE << order) ||
 		    !out_one(d, &b, a, PAGE_SIZE << order, keep)) {
 			break;
 		}

@@ -7,6 +7,10 @@
  * the vCPU's processor attends to it. So INIT followed by a start-up message
  * needs no wait in between, and the second of two start-up messages finds a
  * vCPU that does not wait and is dropped, as on a machine.
+ *
+ * VCPU_WAITS comes with VCPU_INIT, which goes when the vCPU's processor attends to
+ * it, between two exits: a vCPU that waits without that request is in no hypercall, and
+ * comes into none before it is started. A soft reset keeps it so by VCPU_HELD.
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>
@@ -29,10 +33,12 @@ static bool state_replace(struct vcpu *v, uint32_t *old, uint32_t new)
 void vcpu_send_init(struct vcpu *v)
 {
 	uint32_t old = state_of(v);
-	uint32_t gone = VCPU_STARTUP | VCPU_LOAD | VCPU_IS_DOWN | VCPU_PAGE;
 
-	while (!state_replace(v, &old, (old & ~gone) | VCPU_WAITS | VCPU_INIT)) {
-	}
+	do {
+		if (old & VCPU_HELD) {
+			return;
+		}
+	} while (!state_replace(v, &old, VCPU_WAITS | VCPU_INIT));
 	arch_vcpu_kick(v);
 }
 
@@ -41,7 +47,7 @@ void vcpu_send_startup(struct vcpu *v, unsigned page)
 	uint32_t old = state_of(v);
 
 	do {
-		if (!(old & VCPU_WAITS)) {
+		if (!(old & VCPU_WAITS) || (old & VCPU_HELD)) {
 			return;
 		}
 	} while (!state_replace(v, &old,
@@ -74,7 +80,13 @@ static bool any_up(const struct domain *d)
 
 int vcpu_down(struct vcpu *v)
 {
-	__atomic_fetch_or(&v->life.state, VCPU_IS_DOWN, __ATOMIC_ACQ_REL);
+	uint32_t old = state_of(v);
+
+	do {
+		if (old & VCPU_HELD) {
+			return -EBUSY;
+		}
+	} while (!state_replace(v, &old, old | VCPU_IS_DOWN));
 	if (!any_up(v->domain)) {
 		log_info("d%u: all its vCPUs are down", v->domain->id);
 		arch_domain_end(v->domain, DOMAIN_POWEROFF);
@@ -86,6 +98,65 @@ int vcpu_down(struct vcpu *v)
 bool vcpu_is_up(const struct vcpu *v)
 {
 	return !(state_of(v) & VCPU_STOPPED);
+}
+
+/* ---- soft reset ---- */
+
+static bool has_stopped(uint32_t state)
+{
+	return (state & (VCPU_WAITS | VCPU_INIT)) == VCPU_WAITS;
+}
+
+static void hold_stopped(struct vcpu *v)
+{
+	uint32_t old = state_of(v);
+
+	while (!state_replace(v, &old,
+			      VCPU_HELD | VCPU_WAITS | (has_stopped(old) ? 0 : VCPU_INIT))) {
+	}
+	arch_vcpu_kick(v);
+}
+
+bool vcpu_hold_others(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	uint32_t old = state_of(v);
+
+	if (__atomic_exchange_n(&d->vcpus_held, true, __ATOMIC_ACQ_REL)) {
+		return false;
+	}
+	do {
+		if (old & VCPU_STOPPED) {
+			__atomic_store_n(&d->vcpus_held, false, __ATOMIC_RELEASE);
+			return false;
+		}
+	} while (!state_replace(v, &old, old | VCPU_HELD));
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		if (d->vcpu[i] != v) {
+			hold_stopped(d->vcpu[i]);
+		}
+	}
+	return true;
+}
+
+bool vcpu_others_stopped(const struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		if (d->vcpu[i] != v && !has_stopped(state_of(d->vcpu[i]))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void vcpu_release_all(struct domain *d)
+{
+	for (unsigned i = 0; i < d->vcpu_count; i++) {
+		__atomic_fetch_and(&d->vcpu[i]->life.state, ~VCPU_HELD, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&d->vcpus_held, false, __ATOMIC_RELEASE);
 }
 
 /* ---- on its own processor ---- */
@@ -113,6 +184,7 @@ bool vcpu_attend(struct vcpu *v)
 					  __ATOMIC_ACQ_REL);
 
 	if (old & VCPU_INIT) {
+		v->deferred = NULL;
 		if (v->wait) {
 			v->wait = NULL;
 			event_wait_end(v);

@@ -192,7 +192,7 @@ int vcpu_initialise(struct vcpu *v, const struct vcpu_hvm_context *c)
 	lock_acquire(&v->life.lock);
 	old = __atomic_load_n(&v->life.state, __ATOMIC_ACQUIRE);
 	while (rc == 0) {
-		if (!(old & VCPU_WAITS)) {
+		if (!(old & VCPU_WAITS) || (old & VCPU_HELD)) {
 			rc = -EEXIST;
 			break;
 		}

@@ -5,8 +5,9 @@
  *
  * A port is one word. It is changed under the event_lock of its domain, of both
  * domains for a channel between two, and read without: a send that meets a
- * close may set a port that is closed by now, which the next owner sees as one
- * event too many; kernels expect those.
+ * close may set a port that is closed by now. A new owner starts without that, unless
+ * the send is so late that it meets the new owner too, who then sees one event too
+ * many; kernels expect those.
  *
  * Deliberately not supported: the FIFO ABI (-ENOSYS; kernels fall back to
  * 2-level), events of physical interrupts (there are none: hvm_pirqs is not
@@ -32,9 +33,14 @@ static void port_write(struct event_domain *e, unsigned port, union event_port p
 			 __ATOMIC_RELEASE);
 }
 
-/* The lowest free port becomes `p`. Its number; -ENOSPC, -ENOMEM. */
-static int port_alloc(struct event_domain *e, union event_port p)
+/*
+ * The lowest free port becomes `p`. Its number; -ENOSPC, -ENOMEM. What a send that
+ * met the close of the last one has left there is not the new owner's.
+ */
+static int port_alloc(struct domain *d, union event_port p)
 {
+	struct event_domain *e = d->event;
+
 	lock_assert(&e->lock);
 	for (unsigned port = e->free_from; port < EVENT_PORTS; port++) {
 		uint64_t **page = &e->port[port / PORTS_PER_PAGE];
@@ -49,6 +55,7 @@ static int port_alloc(struct event_domain *e, union event_port p)
 		}
 		if (port_read(e, port).state == PORT_FREE) {
 			e->free_from = port + 1;
+			event_clear_pending(d, port);
 			port_write(e, port, p);
 			return (int)port;
 		}
@@ -220,16 +227,23 @@ static int event_send(struct domain *d, unsigned port)
 
 /* ---- sub-operations ---- */
 
-/* Give the caller the number of its new port; where it cannot be told, the port is closed again. */
+/*
+ * Give the caller the number of its new port; where it cannot be told, the port is
+ * closed again. The locks it was made under are still held: nobody else can have closed
+ * and taken it. Copies to a guest take no lock.
+ */
 static int64_t return_port(struct hypercall *h, struct domain *d, size_t offset, int port)
 {
 	uint32_t number = (uint32_t)port;
+	union event_port p;
 
+	lock_assert(&d->event->lock);
 	if (port < 0) {
 		return port;
 	}
 	if (copy_to_guest(h, h->arg[1] + offset, &number, sizeof(number))) {
-		(void)event_close(d, number);
+		p = port_read(d->event, number);
+		close_locked(d, number, p, port_peer(d, p));
 		return -EFAULT;
 	}
 	return 0;
@@ -253,7 +267,7 @@ static int64_t op_alloc_unbound(struct hypercall *h)
 	union event_port p = {.state = PORT_UNBOUND};
 	struct evtchn_alloc_unbound a;
 	struct domain *d;
-	int rc;
+	int64_t rc;
 
 	if (copy_from_guest(h, &a, h->arg[1], sizeof(a))) {
 		return -EFAULT;
@@ -264,9 +278,9 @@ static int64_t op_alloc_unbound(struct hypercall *h)
 	}
 	p.domain = a.remote_dom == DOMID_SELF ? h->v->domain->id : a.remote_dom;
 	lock_acquire(&d->event->lock);
-	rc = port_alloc(d->event, p);
+	rc = return_port(h, d, offsetof(struct evtchn_alloc_unbound, port), port_alloc(d, p));
 	lock_release(&d->event->lock);
-	return return_port(h, d, offsetof(struct evtchn_alloc_unbound, port), rc);
+	return rc;
 }
 
 /* Both ends locked. The new port of `d`, or an error. */
@@ -280,7 +294,7 @@ static int bind_interdomain(struct domain *d, struct domain *peer, uint32_t remo
 	if (there.state != PORT_UNBOUND || there.domain != d->id) {
 		return -EINVAL;
 	}
-	port = port_alloc(d->event, here);
+	port = port_alloc(d, here);
 	if (port >= 0) {
 		there.state = PORT_INTERDOMAIN;
 		there.port = (uint16_t)port;
@@ -295,7 +309,7 @@ static int64_t op_bind_interdomain(struct hypercall *h)
 {
 	struct domain *d = h->v->domain, *peer;
 	struct evtchn_bind_interdomain a;
-	int port;
+	int64_t rc;
 
 	if (copy_from_guest(h, &a, h->arg[1], sizeof(a))) {
 		return -EFAULT;
@@ -306,9 +320,10 @@ static int64_t op_bind_interdomain(struct hypercall *h)
 		return -ESRCH;
 	}
 	lock_both(d, peer);
-	port = bind_interdomain(d, peer, a.remote_port);
+	rc = return_port(h, d, offsetof(struct evtchn_bind_interdomain, local_port),
+			 bind_interdomain(d, peer, a.remote_port));
 	release_both(d, peer);
-	return return_port(h, d, offsetof(struct evtchn_bind_interdomain, local_port), port);
+	return rc;
 }
 
 static int bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu)
@@ -320,7 +335,7 @@ static int bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu)
 	if (*slot) {
 		return -EEXIST;
 	}
-	port = port_alloc(d->event, p);
+	port = port_alloc(d, p);
 	if (port > 0) {
 		__atomic_store_n(slot, (uint32_t)port, __ATOMIC_SEQ_CST);
 	}
@@ -331,7 +346,7 @@ static int64_t op_bind_virq(struct hypercall *h)
 {
 	struct domain *d = h->v->domain;
 	struct evtchn_bind_virq a;
-	int port;
+	int64_t rc;
 
 	if (copy_from_guest(h, &a, h->arg[1], sizeof(a))) {
 		return -EFAULT;
@@ -343,9 +358,10 @@ static int64_t op_bind_virq(struct hypercall *h)
 		return -ENOENT;
 	}
 	lock_acquire(&d->event->lock);
-	port = bind_virq(d, a.virq, a.vcpu);
+	rc = return_port(h, d, offsetof(struct evtchn_bind_virq, port),
+			 bind_virq(d, a.virq, a.vcpu));
 	lock_release(&d->event->lock);
-	return return_port(h, d, offsetof(struct evtchn_bind_virq, port), port);
+	return rc;
 }
 
 static int64_t op_bind_ipi(struct hypercall *h)
@@ -353,7 +369,7 @@ static int64_t op_bind_ipi(struct hypercall *h)
 	union event_port p = {.state = PORT_IPI};
 	struct domain *d = h->v->domain;
 	struct evtchn_bind_ipi a;
-	int port;
+	int64_t rc;
 
 	if (copy_from_guest(h, &a, h->arg[1], sizeof(a))) {
 		return -EFAULT;
@@ -363,9 +379,9 @@ static int64_t op_bind_ipi(struct hypercall *h)
 	}
 	p.vcpu = (uint16_t)a.vcpu;
 	lock_acquire(&d->event->lock);
-	port = port_alloc(d->event, p);
+	rc = return_port(h, d, offsetof(struct evtchn_bind_ipi, port), port_alloc(d, p));
 	lock_release(&d->event->lock);
-	return return_port(h, d, offsetof(struct evtchn_bind_ipi, port), port);
+	return rc;
 }
 
 /* May the port tell another vCPU than it does? */

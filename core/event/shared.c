@@ -5,9 +5,11 @@
  * ours at first, then in pages of the domain's RAM that it names. How events
  * survive a move is in upcall.c.
  *
- * The RAM behind a registered place cannot be given back (event_uses_page()),
+ * The RAM behind a registered place cannot be given back (event_uses()),
  * which is why places are registered under mem_lock, so its address in our
- * view stays good without looking it up again.
+ * view stays good without looking it up again. A page that is left is the guest's
+ * alone once no processor is in the middle of an access to it: the guest hears of the
+ * move after that (arch_quiesce()).
  *
  * Deliberately not supported: unmapping shared_info; a soft reset takes it back.
  */
@@ -126,6 +128,7 @@ static void shared_move(struct domain *d, struct shared_info *to, gpa_t a)
 int event_move_shared_info(struct domain *d, gpa_t a)
 {
 	struct event_domain *e = d->event;
+	gpa_t before = GPA_NONE;
 	void *page;
 
 	if (!e || a.v % PAGE_SIZE) {
@@ -135,10 +138,14 @@ int event_move_shared_info(struct domain *d, gpa_t a)
 	page = arch_guest_ram(d, a);
 	if (page) {
 		lock_acquire(&e->lock);
+		before = e->shared_gpa;
 		shared_move(d, page, a);
 		lock_release(&e->lock);
 	}
 	lock_release(&d->mem_lock);
+	if (before.v != UINT64_MAX && before.v != a.v) {
+		arch_quiesce();
+	}
 	return page ? 0 : -EINVAL;
 }
 
@@ -171,26 +178,27 @@ int event_register_vcpu_info(struct vcpu *v, bool self, uint64_t gfn, uint32_t o
 	return rc;
 }
 
-static bool same_page(gpa_t place, gpa_t page)
+/* A registered place lies in one page. */
+static bool within(gpa_t place, gpa_t a, uint64_t size)
 {
-	return place.v != UINT64_MAX && (place.v & PAGE_MASK) == (page.v & PAGE_MASK);
+	return place.v != UINT64_MAX && place.v - a.v < size;
 }
 
-bool event_uses_page(const struct domain *d, gpa_t a)
+bool event_uses(const struct domain *d, gpa_t a, uint64_t size)
 {
 	const struct event_domain *e = d->event;
 
 	if (!e) {
 		return false;
 	}
-	if (same_page(e->shared_gpa, a)) {
+	if (within(e->shared_gpa, a, size)) {
 		return true;
 	}
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		const struct vcpu *v = d->vcpu[i];
 
-		if (same_page(v->event.info_gpa, a) || same_page(v->time.runstate_gpa, a) ||
-		    same_page(v->time.time_gpa, a)) {
+		if (within(v->event.info_gpa, a, size) || within(v->time.runstate_gpa, a, size) ||
+		    within(v->time.time_gpa, a, size)) {
 			return true;
 		}
 	}
@@ -229,6 +237,7 @@ void event_reset(struct domain *d)
 	}
 	lock_release(&e->lock);
 	lock_release(&d->mem_lock);
+	arch_quiesce();
 }
 
 uint64_t event_shared_info_frame(const struct domain *d)

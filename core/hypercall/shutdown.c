@@ -6,7 +6,9 @@
  * A soft reset takes back what the ABI lent the domain: event channels,
  * shared pages, timers, parameters, watchdogs, and ballooned pages are there again.
  * Its memory stays as it is, and the call returns; the caller's other vCPUs, which no longer
- * have code to run, wait to be started again.
+ * have code to run, wait to be started again. It begins when they have stopped, so that
+ * none of them, in a hypercall just then, binds or registers something afterwards. Of
+ * several vCPUs that ask for it at the same time one carries it out and stops the others.
  *
  * Deliberately not supported: suspend, which needs somebody who resumes, and
  * the end of another domain (remote_shutdown) as long as there is none.
@@ -129,24 +131,19 @@ int64_t hypercall_watchdog(struct hypercall *h, uint32_t id, uint32_t timeout)
 
 /* ---- shutdown ---- */
 
-/* False: not finished, once more. All of it may be done twice. */
-static bool soft_reset(struct vcpu *caller)
+/* Before the caller's next instruction (vcpu.deferred). */
+static int soft_reset(struct vcpu *caller)
 {
 	struct domain *d = caller->domain;
-	int rc = balloon_in_all(d);
+	int rc = vcpu_others_stopped(caller) ? balloon_in_all(d) : -EAGAIN;
 
 	if (rc == -EAGAIN) {
-		return false;
+		return rc;
 	}
 	if (rc) {
 		log_guest("d%u: soft reset: no memory to give all of its pages back", d->id);
 	}
 	log_guest("d%u: soft reset", d->id);
-	for (unsigned i = 0; i < d->vcpu_count; i++) {
-		if (d->vcpu[i] != caller) {
-			vcpu_send_init(d->vcpu[i]);
-		}
-	}
 	event_reset(d);
 	lock_acquire(&d->watchdog_lock);
 	for (unsigned i = 0; i < DOMAIN_WATCHDOGS; i++) {
@@ -161,7 +158,18 @@ static bool soft_reset(struct vcpu *caller)
 	if (d->hardware) {
 		console_input_clear();
 	}
-	return true;
+	vcpu_release_all(d);
+	return 0;
+}
+
+/* One that may not is stopped before it asks again. */
+static void soft_reset_start(struct hypercall *h)
+{
+	if (vcpu_hold_others(h->v)) {
+		h->v->deferred = soft_reset;
+	} else {
+		h->again = true;
+	}
 }
 
 int64_t hypercall_shutdown(struct hypercall *h, uint32_t reason)
@@ -176,7 +184,7 @@ int64_t hypercall_shutdown(struct hypercall *h, uint32_t reason)
 		domain_shutdown(d, reason);
 		return 0;
 	case SHUTDOWN_soft_reset:
-		h->again = !soft_reset(h->v);
+		soft_reset_start(h);
 		return 0;
 	case SHUTDOWN_suspend:
 		return -EOPNOTSUPP;

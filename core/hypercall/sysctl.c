@@ -11,8 +11,7 @@
 
 #include "control.h"
 
-/* Each may be a long report, written with interrupts off. */
-#define KEYS_MAX 8u
+#define KEYS_MAX sizeof(((struct vcpu *)NULL)->debug_keys)
 
 typedef int sysctl_fn(struct hypercall *h, struct xen_sysctl *x);
 
@@ -53,19 +52,30 @@ static int getdomaininfolist(struct hypercall *h, struct xen_sysctl *x)
 	return 0;
 }
 
+/* Each may be a long report: one at a time, before the caller's next instruction. */
+static int debug_key(struct vcpu *v)
+{
+	char key = (char)v->debug_keys;
+
+	v->debug_keys >>= 8;
+	arch_debug_key(key);
+	return v->debug_keys ? -EAGAIN : 0;
+}
+
 static int debug_keys(struct hypercall *h, struct xen_sysctl *x)
 {
-	char keys[KEYS_MAX];
 	uint32_t count = x->u.debug_keys.nr_keys;
+	uint64_t keys = 0;
 
 	if (count > KEYS_MAX) {
 		return -E2BIG;
 	}
-	if (copy_from_guest(h, keys, HANDLE(x->u.debug_keys.keys), count)) {
+	if (copy_from_guest(h, &keys, HANDLE(x->u.debug_keys.keys), count)) {
 		return -EFAULT;
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		arch_debug_key(keys[i]);
+	if (keys) {
+		h->v->debug_keys = keys;
+		h->v->deferred = debug_key;
 	}
 	return 0;
 }

@@ -67,6 +67,18 @@ static uint64_t bit_of(uint64_t a)
 	return 1ull << (a / PAGE_SIZE % WORD_BITS);
 }
 
+/* The end of [a, end)'s part in the word at `a`. */
+static uint64_t word_end(uint64_t a, uint64_t end)
+{
+	return MIN(end, ALIGN_DOWN(a, WORD_SIZE) + WORD_SIZE);
+}
+
+/* The pages [a, end) of one word. */
+static uint64_t bits_of(uint64_t a, uint64_t end)
+{
+	return UINT64_MAX >> (WORD_BITS - (end - a) / PAGE_SIZE) << (a / PAGE_SIZE % WORD_BITS);
+}
+
 static uint32_t region_of(uint64_t a)
 {
 	return 1u << (a % PART_SIZE / REGION_SIZE);
@@ -181,25 +193,45 @@ static bool region_empty(const struct absent_part *p, uint64_t a)
 	return true;
 }
 
-static void set_one(struct memmap *m, uint64_t a, bool keep)
+bool memmap_absent_all(const struct memmap *m, gpa_t a, uint64_t size, bool absent)
+{
+	uint64_t end = a.v + size, next;
+
+	for (uint64_t at = a.v; at < end; at = next) {
+		const struct absent_part *p = part_find(m, at);
+		uint64_t bits;
+
+		next = word_end(at, end);
+		bits = bits_of(at, next);
+		if (((p ? p->word[word_of(at)] : 0) & bits) != (absent ? bits : 0)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The pages [a, end) of one word. */
+static void set_word(struct memmap *m, uint64_t a, uint64_t end, bool keep)
 {
 	struct absent_part *p = part_find(m, a);
+	uint64_t bits = bits_of(a, end);
 
-	ASSERT(p && !(p->word[word_of(a)] & bit_of(a)));
+	ASSERT(p && !(p->word[word_of(a)] & bits));
 	if (keep && region_empty(p, a)) {
 		__atomic_fetch_or(&p->kept, region_of(a), __ATOMIC_RELEASE);
 	}
-	__atomic_fetch_or(&p->word[word_of(a)], bit_of(a), __ATOMIC_RELEASE);
-	p->count++;
+	__atomic_fetch_or(&p->word[word_of(a)], bits, __ATOMIC_RELEASE);
+	p->count += (uint32_t)((end - a) / PAGE_SIZE);
 }
 
-static void clear_one(struct memmap *m, uint64_t a)
+static void clear_word(struct memmap *m, uint64_t a, uint64_t end)
 {
 	struct absent_part *p = part_find(m, a);
+	uint64_t bits = bits_of(a, end);
 
-	ASSERT(p && (p->word[word_of(a)] & bit_of(a)));
-	__atomic_fetch_and(&p->word[word_of(a)], ~bit_of(a), __ATOMIC_RELEASE);
-	p->count--;
+	ASSERT(p && (p->word[word_of(a)] & bits) == bits);
+	__atomic_fetch_and(&p->word[word_of(a)], ~bits, __ATOMIC_RELEASE);
+	p->count -= (uint32_t)((end - a) / PAGE_SIZE);
 	if (region_empty(p, a)) {
 		__atomic_fetch_and(&p->kept, ~region_of(a), __ATOMIC_RELEASE);
 	}
@@ -207,19 +239,25 @@ static void clear_one(struct memmap *m, uint64_t a)
 
 void memmap_absent_set(struct memmap *m, gpa_t a, uint64_t size, bool keep)
 {
+	uint64_t end = a.v + size, next;
+
 	memmap_edit_begin(m);
 	m->absent_pages += size / PAGE_SIZE;
-	for (uint64_t at = a.v; at < a.v + size; at += PAGE_SIZE) {
-		set_one(m, at, keep);
+	for (uint64_t at = a.v; at < end; at = next) {
+		next = word_end(at, end);
+		set_word(m, at, next, keep);
 	}
 	memmap_edit_end(m);
 }
 
 void memmap_absent_clear(struct memmap *m, gpa_t a, uint64_t size)
 {
+	uint64_t end = a.v + size, next;
+
 	memmap_edit_begin(m);
-	for (uint64_t at = a.v; at < a.v + size; at += PAGE_SIZE) {
-		clear_one(m, at);
+	for (uint64_t at = a.v; at < end; at = next) {
+		next = word_end(at, end);
+		clear_word(m, at, next);
 	}
 	m->absent_pages -= size / PAGE_SIZE;
 	memmap_edit_end(m);

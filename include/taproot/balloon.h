@@ -23,7 +23,7 @@ struct domain;
  * Give back `count` extents (BALLOON_BATCH at most) of 2^order pages each that
  * begin at the frames `pfn`. Returns how many were: it stops at the first that
  * is not wholly RAM of the domain, aligned, present and free of pages that we use
- * (event_uses_page()). Short of memory for tables, pages stay mapped.
+ * (event_uses()). Short of memory for tables, pages stay mapped.
  */
 unsigned balloon_out(struct domain *d, const uint64_t *pfn, unsigned count, unsigned order);
 /* The other way; stops at the first extent that is not wholly given back, or for want of memory. */

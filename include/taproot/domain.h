@@ -52,9 +52,11 @@ struct vcpu {
 	bool (*wait)(struct vcpu *v);
 	/*
 	 * Work to be done before the vCPU executes its next instruction, in
-	 * pieces when long: set by anybody, run by the run loop.
+	 * pieces when long: set by its processor, run by the run loop, which takes
+	 * interrupts in between. INIT and the end of the domain drop it.
 	 */
 	int (*deferred)(struct vcpu *v); /* returns 0 when finished, -EAGAIN for another round */
+	uint64_t debug_keys; /* of XEN_SYSCTL_debug_keys, those to come; the first in the low byte */
 };
 
 struct domain {
@@ -73,6 +75,7 @@ struct domain {
 	struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
 	unsigned vcpu_count;
 	struct vcpu *by_apic_id[DOMAIN_APIC_IDS]; /* those below DOMAIN_APIC_IDS; fixed at creation */
+	bool vcpus_held;        /* a vCPU resets the domain (vcpu_hold_others()); atomics */
 	bool xen_abi;           /* Xen CPUID leaves and hypercalls are there */
 	struct event_domain *event;
 	uint64_t param[64];     /* HVM_PARAM_*, as the guest reads them */

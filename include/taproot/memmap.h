@@ -177,6 +177,8 @@ int memmap_absent_prepare(struct memmap *m, gpa_t a, uint64_t size) MUST_CHECK;
 void memmap_absent_set(struct memmap *m, gpa_t a, uint64_t size, bool keep);
 /* [a, a + size), all of it absent, is there again. */
 void memmap_absent_clear(struct memmap *m, gpa_t a, uint64_t size);
+/* Is all of [a, a + size) absent, or none of it, as asked? */
+bool memmap_absent_all(const struct memmap *m, gpa_t a, uint64_t size, bool absent);
 /* The next absent page at or after *a. */
 bool memmap_absent_next(const struct memmap *m, gpa_t *a);
 /* Is the page that holds `a` given back? And is it, for that reason, not mapped? */

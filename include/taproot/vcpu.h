@@ -23,6 +23,7 @@ struct vcpu_hvm_context;
 #define VCPU_INIT    (1u << 2) /* request: the state after INIT */
 #define VCPU_STARTUP (1u << 3) /* request: real mode at the page VCPU_PAGE */
 #define VCPU_LOAD    (1u << 4) /* request: the registers in `start` */
+#define VCPU_HELD    (1u << 5) /* a soft reset is under way: nobody starts or stops it */
 #define VCPU_PAGE    (0xffu << 8)
 
 #define VCPU_REQUESTS (VCPU_INIT | VCPU_STARTUP | VCPU_LOAD)
@@ -63,10 +64,23 @@ void vcpu_send_startup(struct vcpu *v, unsigned page);
 int vcpu_initialise(struct vcpu *v, const struct vcpu_hvm_context *c) MUST_CHECK;
 /* VCPUOP_up. -EINVAL: it waits to be initialised. */
 int vcpu_up(struct vcpu *v) MUST_CHECK;
-/* VCPUOP_down: stops before its next instruction. The last one up ends the domain (power-off). */
+/*
+ * VCPUOP_down: stops before its next instruction. The last one up ends the domain (power-off).
+ * -EBUSY: a soft reset is under way.
+ */
 int vcpu_down(struct vcpu *v) MUST_CHECK;
 /* VCPUOP_is_up. */
 bool vcpu_is_up(const struct vcpu *v);
+
+/*
+ * A soft reset by `v`, on its processor: the other vCPUs of the domain are to stop, and until
+ * vcpu_release_all() nobody starts or stops any of them. False: `v` is to stop itself, for the
+ * soft reset of another one or because it was asked to.
+ */
+bool vcpu_hold_others(struct vcpu *v) MUST_CHECK;
+/* They have stopped: none is in a hypercall, nor will be. */
+bool vcpu_others_stopped(const struct vcpu *v);
+void vcpu_release_all(struct domain *d);
 
 /* ---- the vCPU's own processor, in the run loop ---- */
 

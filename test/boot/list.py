@@ -420,6 +420,7 @@ TESTS = [
 	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
 	guest("events", "-smp", args="tcg smp"),
+	guest("soft-reset", smp=4),
 
 	# (j) refusals: one line that says what is missing and what to do.
 	dict(name="refuse-no-svm", cpu="EPYC,-svm,+x2apic", **REFUSAL,

@@ -178,6 +178,7 @@ static void check_domain(struct domain *d)
 	ASSERT(balloon_pages(d) <= balloon_pages_max(d));
 	for (unsigned i = 0; i < d->vcpu_count; i++) {
 		ASSERT(d->vcpu[i]->event.info);
+		ASSERT(!(d->vcpu[i]->life.state & VCPU_HELD) && !d->vcpu[i]->deferred);
 		ASSERT(d->vcpu[i]->event.upcall_vector == 0 ||
 		       d->vcpu[i]->event.upcall_vector >= 16);
 	}
@@ -210,7 +211,7 @@ static void check_untouched(struct domain *d, const struct state *was, unsigned 
 
 	ASSERT(memcmp(&now, was, sizeof(now)) == 0);
 	for (unsigned i = 0; i < PAGES; i++) {
-		if (!event_uses_page(d, gpa(RAM + i * PAGE_SIZE))) {
+		if (!event_uses(d, gpa(RAM + i * PAGE_SIZE), PAGE_SIZE)) {
 			ASSERT(memcmp(before + i * PAGE_SIZE, ram[index] + i * PAGE_SIZE,
 				      PAGE_SIZE) == 0);
 		}
@@ -272,6 +273,7 @@ static void make_arguments(struct hypercall *h)
 	}
 }
 
+/* Until it is finished, or the caller is stopped before it is called again. */
 static void hypercall_step(struct vcpu *v)
 {
 	struct hypercall h = {.v = v};
@@ -284,18 +286,13 @@ static void hypercall_step(struct vcpu *v)
 		h.again = false;
 		(void)hypercall_run(&h);
 		ASSERT(++rounds < ROUNDS);
-	} while (h.again);
+	} while (h.again && vcpu_is_up(v));
+	ASSERT(host_run_deferred(v) < ROUNDS);
 }
 
-/* The run loop's part: deferred work, the end of a sleep, requests, the end of the domain. */
+/* The run loop's part: the end of a sleep, requests, the end of the domain. */
 static void run(struct vcpu *v)
 {
-	for (unsigned rounds = 0; v->deferred; rounds++) {
-		if (v->deferred(v) == 0) {
-			v->deferred = NULL;
-		}
-		ASSERT(rounds < ROUNDS);
-	}
 	if (v->wait) {
 		(void)v->wait(v);
 		event_wait_end(v);

@@ -68,6 +68,7 @@ static inline int64_t hcall(struct vcpu *v, hypercall_fn *fn, uint64_t a0, uint6
 		h.again = false;
 		rc = fn(&h);
 	} while (h.again);
+	(void)host_run_deferred(v);
 	return rc;
 }
 

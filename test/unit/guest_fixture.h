@@ -72,6 +72,7 @@ static inline int64_t run(struct vcpu *v, hypercall_fn *fn, uint64_t arg0, uint6
 		rc = fn(&h);
 		rounds++;
 	} while (h.again);
+	rounds += host_run_deferred(v);
 	return rc;
 }
 

@@ -49,6 +49,7 @@ static inline int64_t call(struct domain *d, uint64_t op, uint64_t a0, uint64_t 
 		h.again = false;
 		rc = hypercall_run(&h);
 	} while (h.again);
+	(void)host_run_deferred(h.v);
 	return rc;
 }
 

@@ -8,10 +8,13 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
+#include "../../core/event/event_internal.h"
 #include "event_fixture.h"
 
 static struct vcpu *v0, *v1;
@@ -391,9 +394,9 @@ static void moves(void **state)
 
 	assert_int_equal(event_move_shared_info(dom0, gpa(NOWHERE)), -EINVAL);
 	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED + 8)), -EINVAL);
-	assert_false(event_uses_page(dom0, gpa(SHARED)));
+	assert_false(event_uses(dom0, gpa(SHARED), PAGE_SIZE));
 	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
-	assert_true(event_uses_page(dom0, gpa(SHARED)));
+	assert_true(event_uses(dom0, gpa(SHARED), PAGE_SIZE));
 	assert_ptr_equal(info_of(v0), &s->vcpu_info[0]);
 	assert_true(bit(s->evtchn_pending, port));
 	assert_true(bit(s->evtchn_pending, masked));
@@ -418,8 +421,8 @@ static void moves(void **state)
 	assert_int_equal(i1->evtchn_upcall_pending, 1);
 	assert_int_equal(i1->evtchn_pending_sel, 1);
 	assert_true(take_upcall(v1));
-	assert_true(event_uses_page(dom0, gpa(INFOS)));
-	assert_false(event_uses_page(dom0, gpa(AREA)));
+	assert_true(event_uses(dom0, gpa(INFOS), PAGE_SIZE));
+	assert_false(event_uses(dom0, gpa(AREA), PAGE_SIZE));
 	/* Events go there from now on. */
 	memset(i1, 0, sizeof(*i1));
 	s->evtchn_pending[0] = 0;
@@ -428,8 +431,8 @@ static void moves(void **state)
 	assert_true(take_upcall(v1));
 
 	event_reset(dom0);
-	assert_false(event_uses_page(dom0, gpa(SHARED)));
-	assert_false(event_uses_page(dom0, gpa(INFOS)));
+	assert_false(event_uses(dom0, gpa(SHARED), PAGE_SIZE));
+	assert_false(event_uses(dom0, gpa(INFOS), PAGE_SIZE));
 	assert_false(event_pending(v1));
 	assert_int_equal(new_ipi(v0, 1), 1);
 	memset(ram0 + SHARED, 0, PAGE_SIZE);
@@ -748,6 +751,207 @@ static void move_in_a_send(void **state)
 	assert_true(take_upcall(v1));
 }
 
+/* By another vCPU, with its arguments elsewhere. */
+static int64_t other_op(unsigned op, void *arg, size_t size)
+{
+	int64_t rc;
+
+	memcpy(ram0 + LIST, arg, size);
+	rc = hcall(v1, hypercall_event_channel_op, op, LIST, 0);
+	memcpy(arg, ram0 + LIST, size);
+	return rc;
+}
+
+/* ---- a page is left while another processor is in the middle of a send to it ---- */
+
+static struct {
+	uint32_t port;
+	bool held, go, gone; /* the send waits at its write; goes on; is over */
+	pthread_t thread;
+} late;
+
+static void hold_until_go(void)
+{
+	__atomic_store_n(&late.held, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&late.go, __ATOMIC_ACQUIRE)) {
+		sched_yield();
+	}
+}
+
+static void *late_sender(void *arg)
+{
+	struct evtchn_send a = {.port = late.port};
+
+	host_cpu_set(1);
+	if (other_op(EVTCHNOP_send, &a, sizeof(a))) {
+		abort();
+	}
+	__atomic_store_n(&late.gone, true, __ATOMIC_RELEASE);
+	return arg;
+}
+
+static void start_late_sender(uint8_t *page)
+{
+	late.held = late.go = late.gone = false;
+	hold_write(page, hold_until_go);
+	assert_int_equal(pthread_create(&late.thread, NULL, late_sender, NULL), 0);
+	while (!__atomic_load_n(&late.held, __ATOMIC_ACQUIRE)) {
+		sched_yield();
+	}
+}
+
+/* What waiting for every processor comes to: this one's send is over. No lock is held. */
+static void all_pass(void)
+{
+	assert_int_equal(dom0->event->lock.held, 0);
+	assert_int_equal(dom0->mem_lock.held, 0);
+	__atomic_store_n(&late.go, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&late.gone, __ATOMIC_ACQUIRE)) {
+		sched_yield();
+	}
+}
+
+/* The guest uses the page for something else as soon as it hears of the move. */
+static void page_is_clean(uint8_t *page)
+{
+	memset(page, 0, PAGE_SIZE);
+	__atomic_store_n(&late.go, true, __ATOMIC_RELEASE);
+	pthread_join(late.thread, NULL);
+	for (unsigned i = 0; i < PAGE_SIZE; i++) {
+		assert_int_equal(page[i], 0);
+	}
+}
+
+static void late_sends(void **state)
+{
+	(void)state;
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
+	assert_int_equal(host_quiesce_count, 0);
+	late.port = (uint32_t)new_ipi(v0, 1);
+	host_quiesce = all_pass;
+	start_late_sender(ram0 + SHARED);
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED + 0x20000)), 0);
+	page_is_clean(ram0 + SHARED);
+	assert_true(event_is_pending(dom0, late.port));
+
+	/* A soft reset leaves all pages, of shared_info and of each vcpu_info. */
+	event_clear_pending(dom0, late.port);
+	start_late_sender(ram0 + SHARED + 0x20000);
+	event_reset(dom0);
+	page_is_clean(ram0 + SHARED + 0x20000);
+	late.port = (uint32_t)new_ipi(v0, 1);
+	assert_int_equal(place_info(v1, 1, INFOS >> 12, 0), 0);
+	start_late_sender(ram0 + INFOS);
+	event_reset(dom0);
+	page_is_clean(ram0 + INFOS);
+	assert_int_equal(host_quiesce_count, 3);
+}
+
+/* ---- a close in the middle of a send ---- */
+
+static uint32_t closed;
+
+static void close_the_port(void)
+{
+	if (port_op(v1, EVTCHNOP_close, closed)) {
+		abort();
+	}
+}
+
+/* The next owner of the port finds no event of the last one. */
+static void close_in_a_send(void **state)
+{
+	struct shared_info *s = (struct shared_info *)(ram0 + SHARED);
+
+	(void)state;
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
+	closed = (uint32_t)new_ipi(v0, 1);
+	hold_write(ram0 + SHARED, close_the_port);
+	assert_int_equal(port_op(v0, EVTCHNOP_send, closed), 0);
+	assert_int_equal(writes_held, 1);
+	assert_true(bit(s->evtchn_pending, closed));
+	assert_int_equal(new_unbound(v0, DOMID_SELF, DOMID_SELF), closed);
+	assert_false(bit(s->evtchn_pending, closed));
+	/* What a channel between two begins with is its own. */
+	assert_int_equal(new_interdomain(v0, DOMID_SELF, closed), closed + 1);
+	assert_true(bit(s->evtchn_pending, closed + 1));
+}
+
+/* ---- a port that cannot be told to its owner; somebody closes and takes it meanwhile ---- */
+
+static pthread_t taker;
+static bool taken;
+
+static void *take_the_port(void *arg)
+{
+	struct evtchn_close c = {.port = 1};
+	struct evtchn_bind_ipi b = {.vcpu = 1};
+
+	(void)other_op(EVTCHNOP_close, &c, sizeof(c));
+	if (other_op(EVTCHNOP_bind_ipi, &b, sizeof(b)) || b.port != 1) {
+		abort();
+	}
+	__atomic_store_n(&taken, true, __ATOMIC_RELEASE);
+	return arg;
+}
+
+/* The copy fails; the other one has time to take the port before the caller goes on. */
+static void copy_fails(struct vcpu *v, uint64_t linear)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+
+	(void)v;
+	(void)linear;
+	host_guest_fault = NULL;
+	if (pthread_create(&taker, NULL, take_the_port, NULL)) {
+		abort();
+	}
+	for (unsigned i = 0; i < 50 && !__atomic_load_n(&taken, __ATOMIC_ACQUIRE); i++) {
+		nanosleep(&ms, NULL);
+	}
+}
+
+static void untold(unsigned op, const void *arg, size_t size)
+{
+	struct evtchn_status s = {.dom = DOMID_SELF, .port = 1};
+
+	memcpy(ram0 + ARG, arg, size);
+	host_guest_set_access(dom0, ARG, 64, HOST_GUEST_READ_ONLY);
+	taken = false;
+	host_guest_fault = copy_fails;
+	assert_int_equal(hcall(v0, hypercall_event_channel_op, op, ARG, 0), -EFAULT);
+	assert_null(host_guest_fault);
+	pthread_join(taker, NULL);
+	host_guest_set_access(dom0, ARG, 64, HOST_GUEST_ALL);
+	assert_int_equal(other_op(EVTCHNOP_status, &s, sizeof(s)), 0);
+	assert_int_equal(s.status, EVTCHNSTAT_ipi);
+	assert_int_equal(s.vcpu, 1);
+	assert_int_equal(port_op(v0, EVTCHNOP_close, 1), 0);
+}
+
+static void untold_ports(void **state)
+{
+	const struct evtchn_bind_virq virq = {.virq = VIRQ_TIMER};
+	const struct evtchn_bind_ipi ipi = {.vcpu = 2};
+	const struct evtchn_alloc_unbound unbound = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
+	struct evtchn_bind_interdomain channel = {.remote_dom = 1};
+	struct evtchn_status s = {.dom = DOMID_SELF};
+
+	(void)state;
+	channel.remote_port = (uint32_t)new_unbound(domu->vcpu[0], DOMID_SELF, 0);
+	untold(EVTCHNOP_bind_virq, &virq, sizeof(virq));
+	untold(EVTCHNOP_bind_ipi, &ipi, sizeof(ipi));
+	untold(EVTCHNOP_alloc_unbound, &unbound, sizeof(unbound));
+	untold(EVTCHNOP_bind_interdomain, &channel, sizeof(channel));
+	/* The other end waits again, the VIRQ is to be had. */
+	s.port = channel.remote_port;
+	assert_int_equal(evtchn(domu->vcpu[0], EVTCHNOP_status, &s, sizeof(s)), 0);
+	assert_int_equal(s.status, EVTCHNSTAT_unbound);
+	assert_int_equal(s.u.unbound.dom, 0);
+	assert_int_equal(new_virq(v0, VIRQ_TIMER, 0), 1);
+}
+
 /* Two domains close the two ends of channels at the same time, and bind them anew. */
 static void *closer(void *arg)
 {
@@ -806,6 +1010,9 @@ int main(void)
 		cmocka_unit_test_setup(storms, setup),
 		cmocka_unit_test_setup(moves_under_load, setup),
 		cmocka_unit_test_setup(move_in_a_send, setup),
+		cmocka_unit_test_setup(late_sends, setup),
+		cmocka_unit_test_setup(close_in_a_send, setup),
+		cmocka_unit_test_setup(untold_ports, setup),
 		cmocka_unit_test_setup(closing_races, setup),
 	};
 

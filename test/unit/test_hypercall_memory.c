@@ -88,7 +88,7 @@ static void soft_reset(void **state)
 	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 300);
 	put(v0, ARG, &s, sizeof(s));
 	assert_int_equal(run(v0, hypercall_sched_op, SCHEDOP_shutdown, ARG), 0);
-	assert_int_equal(rounds, 11);
+	assert_int_equal(rounds, 1 + 11);
 	assert_int_equal(pages_now(v0, DOMID_SELF), 1024);
 }
 
@@ -170,7 +170,7 @@ static void physmap(void **state)
 
 	(void)state;
 	assert_int_equal(OP(v0, XENMEM_add_to_physmap, x), 0);
-	assert_true(event_uses_page(dom0, gpa(4 * PAGE_SIZE)));
+	assert_true(event_uses(dom0, gpa(4 * PAGE_SIZE), PAGE_SIZE));
 	/* It is in use. */
 	set_list(v0, 4, 1, 1);
 	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 0);
@@ -196,6 +196,27 @@ static void physmap(void **state)
 	assert_int_equal(OP(v1, XENMEM_remove_from_physmap, gone), -EPERM);
 	x.domid = 0;
 	assert_int_equal(OP(v1, XENMEM_add_to_physmap, x), -EPERM);
+}
+
+/* A large extent that has one such page in it, wherever, stays. */
+static void used_page_in_extent(void **state)
+{
+	static const unsigned frames[] = {512, 512 + 100, 1023};
+	struct xen_memory_reservation r = reservation(1, 9, DOMID_SELF);
+
+	(void)state;
+	set_list(v0, 512, 1, 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(frames); i++) {
+		struct xen_add_to_physmap x = shared_info(frames[i]);
+
+		assert_int_equal(OP(v0, XENMEM_add_to_physmap, x), 0);
+		assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 0);
+	}
+	assert_int_equal(event_move_shared_info(dom0, gpa(511 * PAGE_SIZE)), 0);
+	v0->time.time_gpa = gpa(700 * PAGE_SIZE + 64);
+	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 0);
+	v0->time.time_gpa = gpa(UINT64_MAX);
+	assert_int_equal(OP(v0, XENMEM_decrease_reservation, r), 1);
 }
 
 static void other_spaces(void **state)
@@ -233,8 +254,8 @@ static void batch(void **state)
 	}
 	put(v0, LIST + 99 * 8, &(uint64_t){1}, 8);
 	assert_int_equal(OP(v0, XENMEM_add_to_physmap_batch, x), 0);
-	assert_int_equal(rounds, 4);
-	assert_true(event_uses_page(dom0, gpa((98 + 200) * PAGE_SIZE)));
+	assert_int_equal(rounds, 25);
+	assert_true(event_uses(dom0, gpa((98 + 200) * PAGE_SIZE), PAGE_SIZE));
 	get(v0, LIST + 0x2000 + 99 * 4, &error, sizeof(error));
 	assert_int_equal(error, -EINVAL);
 	get(v0, LIST + 0x2000, &error, sizeof(error));
@@ -408,6 +429,7 @@ int main(void)
 		cmocka_unit_test_setup(hostile_counts, fixture_guests),
 		cmocka_unit_test_setup(other_domains, fixture_guests),
 		cmocka_unit_test_setup(physmap, fixture_guests),
+		cmocka_unit_test_setup(used_page_in_extent, fixture_guests),
 		cmocka_unit_test_setup(other_spaces, fixture_guests),
 		cmocka_unit_test_setup(batch, fixture_guests),
 		cmocka_unit_test_setup(maps, fixture_guests),

@@ -204,6 +204,34 @@ static void keys(void **state)
 	assert_int_equal(sysctl(v0, &x), -EFAULT);
 }
 
+/* A key a piece, and what has come meanwhile in between: INIT drops the rest. */
+static void keys_in_pieces(void **state)
+{
+	struct xen_sysctl x = {.cmd = XEN_SYSCTL_debug_keys, .interface_version = 0x15};
+	struct hypercall h = {.v = v0, .arg = {ARG}};
+
+	(void)state;
+	put(v0, LIST, "abc\0\0fgh", 8);
+	x.u.debug_keys.keys.p = (void *)LIST;
+	x.u.debug_keys.nr_keys = 8;
+	put(v0, ARG, &x, sizeof(x));
+	assert_int_equal(hypercall_sysctl(&h), 0);
+	assert_false(h.again);
+	assert_int_equal(host_debug_key, 0);
+	for (unsigned i = 0; i < 8; i++) {
+		assert_non_null(v0->deferred);
+		assert_int_equal(v0->deferred(v0), i < 7 ? -EAGAIN : 0);
+		assert_int_equal(host_debug_key, "abc\0\0fgh"[i]);
+	}
+	v0->deferred = NULL;
+	assert_int_equal(hypercall_sysctl(&h), 0);
+	assert_int_equal(v0->deferred(v0), -EAGAIN);
+	vcpu_send_init(v0);
+	assert_false(vcpu_attend(v0));
+	assert_null(v0->deferred);
+	assert_int_equal(host_debug_key, 'a');
+}
+
 /* ---- domains ---- */
 
 static void domain_list_and_info(void **state)
@@ -464,6 +492,7 @@ int main(void)
 		cmocka_unit_test_setup(physical_machine, setup),
 		cmocka_unit_test_setup(topology, setup),
 		cmocka_unit_test_setup(keys, setup),
+		cmocka_unit_test_setup(keys_in_pieces, setup),
 		cmocka_unit_test_setup(domain_list_and_info, setup),
 		cmocka_unit_test_setup(running_time, setup),
 		cmocka_unit_test_setup(vcpus, setup),

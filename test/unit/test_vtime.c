@@ -112,13 +112,13 @@ static void time_areas(void **state)
 	assert_int_equal(area(v0, VCPUOP_register_vcpu_time_phys_area, 0, AREA + 4), -ENXIO);
 	assert_int_equal(area(v0, VCPUOP_register_vcpu_time_phys_area, 0, NOWHERE), -EINVAL);
 	assert_int_equal(area(v0, VCPUOP_register_vcpu_time_phys_area, 0, AREA + 0x1000), 0);
-	assert_true(event_uses_page(dom0, gpa(AREA + 0x1000)));
+	assert_true(event_uses(dom0, gpa(AREA + 0x1000), PAGE_SIZE));
 	assert_int_equal(memcmp(&t->tsc_timestamp, &p->tsc_timestamp, 24), 0);
 	vtime_update(v0);
 	assert_int_equal(p->version, info_of(v0)->time.version);
 	assert_int_equal(guest_time(p, arch_time()), vtime_now(dom0));
 	assert_int_equal(area(v0, VCPUOP_register_vcpu_time_phys_area, 0, UINT64_MAX), 0);
-	assert_false(event_uses_page(dom0, gpa(AREA + 0x1000)));
+	assert_false(event_uses(dom0, gpa(AREA + 0x1000), PAGE_SIZE));
 	memset(ram0 + AREA, 0, 0x2000);
 	/* Another vCPU's, by the caller's page tables. */
 	assert_int_equal(area(v0, VCPUOP_register_vcpu_time_memory_area, 1, AREA), 0);
