@@ -3,12 +3,13 @@
 Writes a private apt source list from the user's own: same mirror, same keys.
 
   apt_sources.py CODENAME MORE OUT [ETC]
+  apt_sources.py --alone CODENAME MORE OUT [ETC]
 
 Reads sources.list and sources.list.d below ETC, /etc/apt by default (one-line and deb822
 format, sources.list(5)) and takes the entries that serve CODENAME and its
 updates and security suites, component main. Unless MORE is none, an entry for
-the suite of that name is added at the same mirror. The user's files are only
-read.
+the suite of that name is added at the same mirror. With --alone, that entry is
+all that is written. The user's files are only read.
 
 Not supported: cdrom entries; entries without main.
 """
@@ -141,9 +142,12 @@ def select(entries, codename, more):
 
 
 def main():
-	codename, more, path = sys.argv[1:4]
-	entries = read_all(*sys.argv[4:5])
-	stanzas = select(entries, codename, more)
+	alone = sys.argv[1] == "--alone"
+	args = sys.argv[2 if alone else 1:]
+	codename, more, path = args[:3]
+	stanzas = select(read_all(*args[3:4]), codename, more)
+	if alone:
+		stanzas = stanzas[-1:]
 	if not stanzas:
 		sys.exit("no apt source for %s main found below the apt folder" %
 			 codename)

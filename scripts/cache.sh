@@ -16,7 +16,8 @@
 #
 #   $CACHE/ovmf/OVMF_{CODE,VARS}_4M.fd
 #   $CACHE/chroot/{root.tar,linux-image.deb}, or a line why not in chroot.reason
-#   $CACHE/tools/{disk.img,version}, Debian with Xen's tools, or tools.reason
+#   $CACHE/tools-VERSION/disk.img, Debian with Xen's tools 4.17 (Debian 12's) and
+#                                   4.20 (Debian 13's), or tools-VERSION.reason
 #
 # Each part has a stamp with this file's recipe number; delete a part (or raise
 # RECIPE) to fetch it again. Not supported: foreign architectures.
@@ -30,13 +31,15 @@ RECIPE=2
 APT=$CACHE/apt
 
 # Only the suite that has QEMU 10.0: bookworm's own is 7.2. The kernel of the
-# other release comes from MORE_SUITE; an empty suite is apt's own choice.
+# other release comes from MORE_SUITE; an empty suite is apt's own choice. Xen's
+# tools are each release's own, with its own libraries.
 case $CODENAME in
-bookworm) MORE_SUITE=bookworm-backports QEMU_SUITE=$MORE_SUITE
-	KERNELS="6.1: 6.12:$MORE_SUITE" TOOLS_PACKAGE=xen-utils-4.17 ;;
-*) MORE_SUITE=bookworm QEMU_SUITE=$CODENAME
-	KERNELS="6.12:$CODENAME 6.1:$MORE_SUITE" TOOLS_PACKAGE=xen-utils-4.20 ;;
+bookworm) MORE_SUITE=bookworm-backports QEMU_SUITE=$MORE_SUITE OTHER=trixie
+	KERNELS="6.1: 6.12:$MORE_SUITE" ;;
+*) MORE_SUITE=bookworm QEMU_SUITE=$CODENAME OTHER=bookworm
+	KERNELS="6.12:$CODENAME 6.1:$MORE_SUITE" ;;
 esac
+TOOLS="4.17:bookworm 4.20:trixie"
 
 have()
 {
@@ -73,6 +76,8 @@ write_apt_conf()
 		"$APT/taproot.sources"
 	/usr/bin/python3 "$TOP/scripts/apt_sources.py" "$CODENAME" none \
 		"$APT/release.sources"
+	/usr/bin/python3 "$TOP/scripts/apt_sources.py" --alone "$CODENAME" "$OTHER" \
+		"$APT/other.sources"
 	{
 		cat <<-CONF
 			Dir::Etc::parts "$APT/empty";
@@ -284,45 +289,52 @@ fill_chroot()
 }
 
 # A disk with Debian and Xen's tools, for a domain without a network that
-# changes into it: no kernel, no init. fill_tools FOLDER.
+# changes into it: no kernel, no init. fill_tools FOLDER VERSION CODENAME.
 fill_tools()
 {
-	local root=$1/root
+	local root=$1/root sources=$APT/other.sources
+	[ "$3" != "$CODENAME" ] || sources=$APT/release.sources
 	mkdir "$root" &&
 		mmdebstrap --variant=essential --mode=root \
 			--aptopt="$APT/acquire.conf" \
-			--include="$TOOLS_PACKAGE,xenstore-utils,kmod" \
+			--include="xen-utils-$2,xenstore-utils,kmod" \
 			"${NO_DOCUMENTS[@]}" \
 			--customize-hook="rm -rf \"\$1\"/var/cache/* \"\$1\"/var/lib/apt/*" \
-			"$CODENAME" "$root" "$APT/release.sources" &&
+			"$3" "$root" "$sources" &&
 		mke2fs -q -t ext4 -O ^has_journal -L tools -d "$root" \
 			"$1/disk.img" 1G &&
-		echo "${TOOLS_PACKAGE##*-}" >"$1/version" &&
 		rm -rf "$root"
 }
 
-# make_system PART WHAT FILL: a part that needs root to be made; what uses it is
-# skipped, with the line in PART.reason, when it cannot be had.
+# apt's first error, or the last line of a log.
+first_error()
+{
+	grep -m 1 '^E: ' "$1" || tail -n 1 "$1"
+}
+
+# make_system PART WHAT FILL [ARGUMENT...]: a part that needs root to be made; what
+# uses it is skipped, with the line in PART.reason, when it cannot be had.
 make_system()
 {
-	local new=$CACHE/$1.new
-	have "$1" && return 0
-	rm -f "$CACHE/$1.reason"
+	local part=$1 what=$2 fill=$3 new=$CACHE/$1.new
+	shift 3
+	have "$part" && return 0
+	rm -f "$CACHE/$part.reason"
 	if [ "$(id -u)" -ne 0 ]; then
-		echo "making $2 needs root" >"$CACHE/$1.reason"
+		echo "making $what needs root" >"$CACHE/$part.reason"
 		return 0
 	fi
 	update_lists
-	begin "$1"
-	say "making $2 (about 150 MB)"
+	begin "$part"
+	say "making $what (about 150 MB)"
 	grep '^Acquire::' "$APT/apt.conf" >"$APT/acquire.conf" || true
-	if ! "$3" "$new" >"$CACHE/log/$1.log" 2>&1 </dev/null; then
-		echo "making $2 failed: $(tail -n 1 "$CACHE/log/$1.log")" \
-			>"$CACHE/$1.reason"
+	if ! "$fill" "$new" "$@" >"$CACHE/log/$part.log" 2>&1 </dev/null; then
+		echo "making $what failed: $(first_error "$CACHE/log/$part.log")" \
+			>"$CACHE/$part.reason"
 		rm -rf "$new"
 		return 0
 	fi
-	finish "$1"
+	finish "$part"
 }
 
 make_qemu
@@ -335,5 +347,8 @@ done
 if [ "${1:-}" = tests ]; then
 	make_ovmf
 	make_system chroot "a small Debian for the installation test" fill_chroot
-	make_system tools "a disk with Xen's tools" fill_tools
+	for tools in $TOOLS; do
+		make_system "tools-${tools%%:*}" "a disk with Xen's tools ${tools%%:*}" \
+			fill_tools "${tools%%:*}" "${tools#*:}"
+	done
 fi

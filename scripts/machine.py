@@ -73,14 +73,9 @@ def image():
 	return BUILD / "taproot.elf"
 
 
-def tools_disk():
-	"""Debian with Xen's tools (scripts/cache.sh)."""
-	return cache() / "tools" / "disk.img"
-
-
-def tools_version():
-	"""The version of Xen that those tools look for."""
-	return (cache() / "tools" / "version").read_text().strip()
+def tools_disk(version):
+	"""Debian with Xen's tools of a version (scripts/cache.sh)."""
+	return cache() / ("tools-" + version) / "disk.img"
 
 
 def make_disk(path):

@@ -5,15 +5,15 @@
  * The version is the option's, because guests and tools choose by it what they
  * ask for; the extra version says who really answers. What concerns the machine
  * (command line, build id) is the hardware domain's; others read "<denied>" or
- * get -EPERM. There is no build id.
+ * get -EPERM. There is no build id. Texts are asked for in a field of fixed size,
+ * cut to it (4.17), or whole by their length (4.20).
  */
+#include <abi/version.h>
 #include <taproot/errno.h>
 #include <taproot/hypercall.h>
 #include <taproot/option.h>
 #include <taproot/string.h>
 #include <taproot/version.h>
-#include <xen/version.h>
-#include <xen/xen.h>
 
 /* Xen 4.18 features.h. */
 #define FEATURE_RUNSTATE_PHYS_AREA  18
@@ -28,6 +28,44 @@ static int64_t put_text(struct hypercall *h, const char *text, size_t size)
 		return -EFAULT;
 	}
 	return copy_to_guest(h, h->arg[1] + n, "", 1);
+}
+
+/* A whole text and its length; without a buffer only that. */
+static int64_t put_whole_text(struct hypercall *h, const char *text)
+{
+	struct xen_varbuf b;
+	size_t n = strlen(text);
+
+	if (h->arg[1] == 0) {
+		return (int64_t)n;
+	}
+	if (copy_from_guest(h, &b, h->arg[1], sizeof(b))) {
+		return -EFAULT;
+	}
+	if (n > b.len) {
+		return -ENOBUFS;
+	}
+	if (copy_to_guest(h, h->arg[1] + offsetof(struct xen_varbuf, buf), text, n)) {
+		return -EFAULT;
+	}
+	return (int64_t)n;
+}
+
+static const char *text_of(uint32_t operation)
+{
+	switch (operation) {
+	case XENVER_extraversion:
+	case XENVER_extraversion2:
+		return "-taproot-" TAPROOT_VERSION;
+	case XENVER_capabilities:
+	case XENVER_capabilities2:
+		return "hvm-3.0-x86_64";
+	case XENVER_changeset:
+	case XENVER_changeset2:
+		return "unavailable";
+	default:
+		return option_line();
+	}
 }
 
 static int64_t compile_info(struct hypercall *h)
@@ -86,18 +124,19 @@ static int64_t guest_handle(struct hypercall *h)
 int64_t hypercall_xen_version(struct hypercall *h)
 {
 	bool privileged = h->v->domain->hardware;
+	uint32_t op = (uint32_t)h->arg[0];
 
-	switch ((uint32_t)h->arg[0]) {
+	switch (op) {
 	case XENVER_version:
 		return options.abi_version;
 	case XENVER_extraversion:
-		return put_text(h, "-taproot-" TAPROOT_VERSION, XEN_EXTRAVERSION_LEN);
+		return put_text(h, text_of(op), XEN_EXTRAVERSION_LEN);
 	case XENVER_compile_info:
 		return compile_info(h);
 	case XENVER_capabilities:
-		return put_text(h, "hvm-3.0-x86_64", XEN_CAPABILITIES_INFO_LEN);
+		return put_text(h, text_of(op), XEN_CAPABILITIES_INFO_LEN);
 	case XENVER_changeset:
-		return put_text(h, "unavailable", XEN_CHANGESET_INFO_LEN);
+		return put_text(h, text_of(op), XEN_CHANGESET_INFO_LEN);
 	case XENVER_platform_parameters:
 		return platform_parameters(h);
 	case XENVER_get_features:
@@ -107,10 +146,16 @@ int64_t hypercall_xen_version(struct hypercall *h)
 	case XENVER_guest_handle:
 		return guest_handle(h);
 	case XENVER_commandline:
-		return put_text(h, privileged ? option_line() : "<denied>",
+		return put_text(h, privileged ? text_of(op) : "<denied>",
 				sizeof(xen_commandline_t));
 	case XENVER_build_id:
 		return privileged ? -ENODATA : -EPERM;
+	case XENVER_extraversion2:
+	case XENVER_capabilities2:
+	case XENVER_changeset2:
+		return put_whole_text(h, text_of(op));
+	case XENVER_commandline2:
+		return privileged ? put_whole_text(h, text_of(op)) : -EPERM;
 	default:
 		return -ENOSYS;
 	}

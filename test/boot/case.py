@@ -67,8 +67,8 @@ def start(run, args, bare):
 	"""What loads the hypervisor, or the bare kernel: QEMU itself or GRUB."""
 	test = run.test
 	options = test.get("options", tests.OPTIONS)
-	if test.get("needs") == "tools":
-		options += " abi_version=" + machine.tools_version()
+	if "tools" in test:
+		options += " abi_version=" + test["tools"]
 	series = test.get("kernel")
 	modules = machine.default_modules(args, series, "zoo" in test)
 	if "guest" in test:
@@ -93,8 +93,8 @@ def start(run, args, bare):
 
 def command(run, bare):
 	test = run.test
-	tools = test.get("needs") == "tools"
-	disk = machine.tools_disk() if tools else run.disk
+	tools = "tools" in test
+	disk = machine.tools_disk(test["tools"]) if tools else run.disk
 	if not tools:
 		machine.make_disk(disk)
 	if "disk" in test:

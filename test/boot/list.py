@@ -34,9 +34,9 @@ The boot tests, as data. Fields, all but the name optional:
   judge     a module judge_NAME: during(run) while the guest holds, after(run)
             when QEMU has ended; both yield failures
   type      (pattern, line): when the pattern is seen, the line is typed
-  needs     tools: the disk is the one with Xen's tools, and the version of Xen that
-            is reported is theirs; a part of the cache
-            (scripts/cache.sh) without which the test is skipped
+  tools     4.17 or 4.20: the disk is the one with Xen's tools of that version, which is
+            the one that is reported; a part of the cache (scripts/cache.sh) without
+            which the test is skipped
   record    the second serial port goes to a file (Run.record)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
@@ -315,10 +315,13 @@ TESTS = [
 	     end="stop",
 	     expect=[r"REFUSED: no kernel for the hardware domain: give one"]),
 
-	# Debian's Xen tools find what they look for.
-	*[dict(name=name, scenario="tools", needs="tools", judges=["tools"],
-	       smp=smp, expect=[r"T: pass tools", r"\] I key h: this list"])
-	  for name, smp in (("tools", 2), ("tools-four", 4))],
+	# Debian's Xen tools, each release's, find what they look for.
+	*[dict(name=name, scenario="tools", tools=version, judges=["tools"],
+	       kernel=kernel, smp=smp,
+	       expect=[r"T: pass tools", r"\] I key h: this list"])
+	  for name, version, kernel, smp in (
+		("tools-4.17", "4.17", "6.1", 2), ("tools-4.20", "4.20", "6.12", 2),
+		("tools-four", "4.20", "6.12", 4))],
 
 	# The crash report: registers and a backtrace with names.
 	dict(name="crash-report", scenario="console", end="stop",

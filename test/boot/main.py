@@ -135,9 +135,9 @@ def fail_unmatched(args, totals):
 
 def lacks(test):
 	"""Why what the test needs is not in the cache, or nothing."""
-	part = test.get("needs")
-	reason = machine.cache() / ("%s.reason" % part)
-	if not part or (machine.cache() / part / ".recipe").exists():
+	part = "tools-" + test.get("tools", "")
+	reason = machine.cache() / (part + ".reason")
+	if "tools" not in test or (machine.cache() / part / ".recipe").exists():
 		return ""
 	return reason.read_text().strip() if reason.exists() else \
 		"no %s in the cache" % part

@@ -4,6 +4,7 @@
 #include <abi/physdev.h>
 #include <abi/platform.h>
 #include <abi/vcpu.h>
+#include <abi/version.h>
 #include <taproot/errno.h>
 #include <taproot/types.h>
 #include <xen/event_channel.h>
@@ -12,7 +13,6 @@
 #include <xen/memory.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
-#include <xen/version.h>
 #include <xen/xen.h>
 
 #include "hypercall_matrix.h"
@@ -44,6 +44,7 @@
 	ARGUMENT(struct xen_sysctl, .cmd = n, .interface_version = SYSCTL_VERSION_4_17,            \
 		 .u = {__VA_ARGS__})
 #define BOTH(r) .result = {ALL(r), ALL(r)}
+#define WHOLE_TEXT "the length; ENOBUFS: a buffer that is shorter"
 
 const struct matrix_row matrix[] = {
 	/* ---- xen_version ---- */
@@ -69,6 +70,14 @@ const struct matrix_row matrix[] = {
 	 BOTH(OK), "`<denied>` to others"},
 	{CALL(xen_version), .operation = "build_id", .args = {XENVER_build_id, AT_ARG}, PLAIN,
 	 .result = {ALL(-ENODATA), ALL(-EPERM)}, "there is none"},
+	{CALL(xen_version), .operation = "extraversion2", .args = {XENVER_extraversion2}, PLAIN,
+	 BOTH(OK), WHOLE_TEXT},
+	{CALL(xen_version), .operation = "capabilities2", .args = {XENVER_capabilities2}, PLAIN,
+	 BOTH(OK), WHOLE_TEXT},
+	{CALL(xen_version), .operation = "changeset2", .args = {XENVER_changeset2}, PLAIN, BOTH(OK),
+	 WHOLE_TEXT},
+	{CALL(xen_version), .operation = "commandline2", .args = {XENVER_commandline2}, MACHINE,
+	 WHOLE_TEXT},
 
 	/* ---- hvm_op ---- */
 	{CALL(hvm_op), .operation = "set_param CALLBACK_IRQ", .args = {HVMOP_set_param, AT_ARG},

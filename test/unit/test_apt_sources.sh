@@ -6,14 +6,17 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# expect NAME CODENAME MORE: stdin is the wanted output, $work/etc the input.
+# expect NAME [--alone] CODENAME MORE: stdin is the wanted output, $work/etc
+# the input.
 expect()
 {
+	local name=$1
+	shift
 	cat >"$work/want"
-	/usr/bin/python3 -B "$top/scripts/apt_sources.py" "$2" "$3" \
+	/usr/bin/python3 -B "$top/scripts/apt_sources.py" "$@" \
 		"$work/got" "$work/etc" 2>"$work/error" || cat "$work/error" >"$work/got"
-	diff -u "$work/want" "$work/got" || { echo "failed: $1"; exit 1; }
-	echo "ok: $1"
+	diff -u "$work/want" "$work/got" || { echo "failed: $name"; exit 1; }
+	echo "ok: $name"
 	rm -rf "$work/etc"
 	mkdir -p "$work/etc/sources.list.d"
 }
@@ -92,6 +95,24 @@ Signed-By:
  -----BEGIN-----
  .
  abc
+E
+
+# The other release alone, at the same mirror.
+cat >"$work/etc/sources.list" <<'E'
+deb [signed-by=/k.gpg,/l.gpg] http://m.example/debian bookworm main
+deb http://m.example/security bookworm-security main
+E
+expect alone --alone bookworm trixie <<'E'
+Types: deb
+URIs: http://m.example/debian
+Suites: trixie
+Components: main
+Architectures: amd64
+Signed-By: /k.gpg /l.gpg
+E
+
+expect alone-nothing --alone bookworm trixie <<'E'
+no apt source for bookworm main found below the apt folder
 E
 
 expect nothing bookworm bookworm-backports <<'E'

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
+#include <abi/version.h>
 #include <taproot/option.h>
-#include <xen/version.h>
-#include <xen/xen.h>
+#include <taproot/version.h>
 
 #include "hypercall_fixture.h"
 
@@ -65,7 +65,7 @@ static void version_numbers(void **state)
 	assert_int_equal(call(domu, VERSION, XENVER_pagesize, CALL_ARG, 0), -EINVAL);
 	assert_int_equal(call(dom0, VERSION, XENVER_build_id, 0, 0), -ENODATA);
 	assert_int_equal(call(domu, VERSION, XENVER_build_id, 0, 0), -EPERM);
-	assert_int_equal(call(dom0, VERSION, 11, 0, 0), -ENOSYS);
+	assert_int_equal(call(dom0, VERSION, 15, 0, 0), -ENOSYS);
 }
 
 static void texts(void **state)
@@ -91,7 +91,44 @@ static void texts(void **state)
 	assert_true(strlen((const char *)call_at(dom0, CALL_ARG)) < 1024);
 }
 
-/* A command line longer than the field is cut. */
+/* The same by their length: not a byte more, and none where they do not fit. */
+static void whole_texts(void **state)
+{
+	static const uint64_t op[] = {XENVER_extraversion2, XENVER_capabilities2, XENVER_changeset2,
+				      XENVER_commandline2};
+	static const char *const expected[] = {"-taproot-" TAPROOT_VERSION, "hvm-3.0-x86_64",
+					       "unavailable", "noreboot abi=xen"};
+
+	(void)state;
+	option_parse(&options, "noreboot abi=xen");
+	for (unsigned i = 0; i < ARRAY_SIZE(op); i++) {
+		uint32_t size = (uint32_t)strlen(expected[i]);
+		uint32_t room = size;
+		uint64_t edge = CALL_RAM + CALL_RAM_SIZE - 4 - size;
+
+		assert_int_equal(call(dom0, VERSION, op[i], 0, 0), size);
+		memset(call_at(dom0, CALL_ARG), 0x55, 64);
+		call_put(dom0, &room, sizeof(room));
+		assert_int_equal(call(dom0, VERSION, op[i], CALL_ARG, 0), size);
+		assert_memory_equal(call_at(dom0, CALL_ARG + 4), expected[i], size);
+		assert_int_equal(*call_at(dom0, CALL_ARG + 4 + size), 0x55);
+		room--;
+		memset(call_at(dom0, CALL_ARG), 0x55, 64);
+		call_put(dom0, &room, sizeof(room));
+		assert_int_equal(call(dom0, VERSION, op[i], CALL_ARG, 0), -ENOBUFS);
+		assert_int_equal(*call_at(dom0, CALL_ARG + 4), 0x55);
+		/* Up to the end of memory, and beyond it. */
+		memcpy(call_at(dom0, edge), &size, 4);
+		assert_int_equal(call(dom0, VERSION, op[i], edge, 0), size);
+		memcpy(call_at(dom0, edge + 1), &size, 4);
+		assert_int_equal(call(dom0, VERSION, op[i], edge + 1, 0), -EFAULT);
+		assert_int_equal(call(dom0, VERSION, op[i], edge + size + 1, 0), -EFAULT);
+	}
+	assert_int_equal(call(domu, VERSION, XENVER_changeset2, 0, 0), 11);
+	assert_int_equal(call(domu, VERSION, XENVER_commandline2, 0, 0), -EPERM);
+}
+
+/* A command line longer than the field is cut, but given whole by its length. */
 static void long_command_line(void **state)
 {
 	static char line[2000];
@@ -103,6 +140,7 @@ static void long_command_line(void **state)
 	assert_int_equal(call(dom0, VERSION, XENVER_commandline, CALL_ARG, 0), 0);
 	assert_int_equal(strlen((const char *)call_at(dom0, CALL_ARG)), 1023);
 	assert_int_equal(*call_at(dom0, CALL_ARG + 1024), 0x55);
+	assert_int_equal(call(dom0, VERSION, XENVER_commandline2, 0, 0), sizeof(line) - 1);
 	option_parse(&options, "");
 }
 
@@ -140,6 +178,7 @@ int main(void)
 		cmocka_unit_test_setup(targets, fixture_hypercalls),
 		cmocka_unit_test_setup(version_numbers, fixture_hypercalls),
 		cmocka_unit_test_setup(texts, fixture_hypercalls),
+		cmocka_unit_test_setup(whole_texts, fixture_hypercalls),
 		cmocka_unit_test_setup(long_command_line, fixture_hypercalls),
 		cmocka_unit_test_setup(features, fixture_hypercalls),
 	};
