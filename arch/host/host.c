@@ -35,6 +35,8 @@ static bool time_stable;
 static uint64_t time_hz = HOST_TIME_HZ;
 static uint64_t timer_armed[HOST_CPUS_MAX];
 unsigned host_timer_arm_count;
+unsigned host_quiesce_count;
+void (*host_quiesce)(void);
 
 static uint8_t heap_area[HEAP_SIZE] __attribute__((aligned(4096)));
 
@@ -48,6 +50,8 @@ void host_reset(void)
 	time_now = TIME_START;
 	time_hz = HOST_TIME_HZ;
 	host_timer_arm_count = 0;
+	host_quiesce_count = 0;
+	host_quiesce = NULL;
 	for (unsigned i = 0; i < HOST_CPUS_MAX; i++) {
 		timer_armed[i] = UINT64_MAX;
 		timer_cpu_reset(i);
@@ -117,6 +121,14 @@ void arch_panic(void)
 		fputs(console, stderr);
 	}
 	abort();
+}
+
+void arch_quiesce(void)
+{
+	host_quiesce_count++;
+	if (host_quiesce) {
+		host_quiesce();
+	}
 }
 
 unsigned arch_cpu_this(void)

@@ -50,6 +50,10 @@ void host_panic_clear(void);
 
 /* ---- processors and time ---- */
 
+/* Calls of arch_quiesce(), and what happens during each; NULL: nothing. */
+extern unsigned host_quiesce_count;
+extern void (*host_quiesce)(void);
+
 void host_cpu_set_count(unsigned count);
 /* The processor that the calling thread is from now on. */
 void host_cpu_set(unsigned cpu);

@@ -72,6 +72,17 @@ void smp_call(unsigned cpu, void (*fn)(void *arg), void *arg)
 	}
 }
 
+static void pass(void *arg)
+{
+	(void)arg;
+}
+
+/* A call is taken where nothing is under way: in a window of the run loop, in a wait for calls. */
+void arch_quiesce(void)
+{
+	smp_call(SMP_ALL, pass, NULL);
+}
+
 void smp_kick(unsigned cpu)
 {
 	lapic_send(pcpus[cpu]->apic_id, ICR_MODE_FIXED | VECTOR_KICK);

@@ -7,7 +7,9 @@
  *
  * The RAM behind a registered place cannot be given back (event_uses()),
  * which is why places are registered under mem_lock, so its address in our
- * view stays good without looking it up again.
+ * view stays good without looking it up again. A page that is left is the guest's
+ * alone once no processor is in the middle of an access to it: the guest hears of the
+ * move after that (arch_quiesce()).
  *
  * Deliberately not supported: unmapping shared_info; a soft reset takes it back.
  */
@@ -126,6 +128,7 @@ static void shared_move(struct domain *d, struct shared_info *to, gpa_t a)
 int event_move_shared_info(struct domain *d, gpa_t a)
 {
 	struct event_domain *e = d->event;
+	gpa_t before = GPA_NONE;
 	void *page;
 
 	if (!e || a.v % PAGE_SIZE) {
@@ -135,10 +138,14 @@ int event_move_shared_info(struct domain *d, gpa_t a)
 	page = arch_guest_ram(d, a);
 	if (page) {
 		lock_acquire(&e->lock);
+		before = e->shared_gpa;
 		shared_move(d, page, a);
 		lock_release(&e->lock);
 	}
 	lock_release(&d->mem_lock);
+	if (before.v != UINT64_MAX && before.v != a.v) {
+		arch_quiesce();
+	}
 	return page ? 0 : -EINVAL;
 }
 
@@ -230,6 +237,7 @@ void event_reset(struct domain *d)
 	}
 	lock_release(&e->lock);
 	lock_release(&d->mem_lock);
+	arch_quiesce();
 }
 
 uint64_t event_shared_info_frame(const struct domain *d)

@@ -15,7 +15,8 @@
 
 #include "memory_internal.h"
 
-#define BATCH 32u
+/* Each may be a move of shared_info, which calls every processor. */
+#define BATCH 4u
 
 /* `frame` of the domain becomes what `space` and `index` name. */
 static int add(struct domain *d, unsigned space, uint64_t index, uint64_t frame)

@@ -26,6 +26,12 @@ void arch_debug_key(char c);
 
 /* ---- processors ---- */
 
+/*
+ * Every processor has finished what it was about when this was called, and holds no pointer
+ * from before: what nobody could find any more then, nobody touches now. No lock is held.
+ */
+void arch_quiesce(void);
+
 /* Number of the processor this code runs on, 0..arch_cpu_count()-1. */
 unsigned arch_cpu_this(void);
 unsigned arch_cpu_count(void);

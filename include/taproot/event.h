@@ -73,7 +73,10 @@ void event_lapic_enabled(struct vcpu *v);
 /* The vCPU goes on after a sleep with v->wait, whatever woke it. */
 void event_wait_end(struct vcpu *v);
 
-/* shared_info moves to the page `a` of the domain's RAM. -EINVAL: not RAM. Takes mem_lock. */
+/*
+ * shared_info moves to the page `a` of the domain's RAM; the page it was in is the domain's
+ * again. -EINVAL: not RAM. Takes mem_lock; no lock is held.
+ */
 int event_move_shared_info(struct domain *d, gpa_t a) MUST_CHECK;
 /*
  * Is any of the pages in [a, a + size) in use as shared_info, vcpu_info or time area?
@@ -82,7 +85,7 @@ int event_move_shared_info(struct domain *d, gpa_t a) MUST_CHECK;
 bool event_uses(const struct domain *d, gpa_t a, uint64_t size);
 /* The frame of the domain's RAM that shared_info is in; UINT64_MAX: one of ours. */
 uint64_t event_shared_info_frame(const struct domain *d);
-/* Soft reset: all ports closed, pages back to ours, callbacks off. */
+/* Soft reset: all ports closed, pages back to ours, callbacks off. No lock is held. */
 void event_reset(struct domain *d);
 /* For the key handler. */
 void event_log(const struct domain *d);

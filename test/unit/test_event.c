@@ -8,11 +8,13 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../../core/event/event_internal.h"
 #include "event_fixture.h"
 
 static struct vcpu *v0, *v1;
@@ -749,6 +751,103 @@ static void move_in_a_send(void **state)
 	assert_true(take_upcall(v1));
 }
 
+/* By another vCPU, with its arguments elsewhere. */
+static int64_t other_op(unsigned op, void *arg, size_t size)
+{
+	int64_t rc;
+
+	memcpy(ram0 + LIST, arg, size);
+	rc = hcall(v1, hypercall_event_channel_op, op, LIST, 0);
+	memcpy(arg, ram0 + LIST, size);
+	return rc;
+}
+
+/* ---- a page is left while another processor is in the middle of a send to it ---- */
+
+static struct {
+	uint32_t port;
+	bool held, go, gone; /* the send waits at its write; goes on; is over */
+	pthread_t thread;
+} late;
+
+static void hold_until_go(void)
+{
+	__atomic_store_n(&late.held, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&late.go, __ATOMIC_ACQUIRE)) {
+		sched_yield();
+	}
+}
+
+static void *late_sender(void *arg)
+{
+	struct evtchn_send a = {.port = late.port};
+
+	host_cpu_set(1);
+	if (other_op(EVTCHNOP_send, &a, sizeof(a))) {
+		abort();
+	}
+	__atomic_store_n(&late.gone, true, __ATOMIC_RELEASE);
+	return arg;
+}
+
+static void start_late_sender(uint8_t *page)
+{
+	late.held = late.go = late.gone = false;
+	hold_write(page, hold_until_go);
+	assert_int_equal(pthread_create(&late.thread, NULL, late_sender, NULL), 0);
+	while (!__atomic_load_n(&late.held, __ATOMIC_ACQUIRE)) {
+		sched_yield();
+	}
+}
+
+/* What waiting for every processor comes to: this one's send is over. No lock is held. */
+static void all_pass(void)
+{
+	assert_int_equal(dom0->event->lock.held, 0);
+	assert_int_equal(dom0->mem_lock.held, 0);
+	__atomic_store_n(&late.go, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&late.gone, __ATOMIC_ACQUIRE)) {
+		sched_yield();
+	}
+}
+
+/* The guest uses the page for something else as soon as it hears of the move. */
+static void page_is_clean(uint8_t *page)
+{
+	memset(page, 0, PAGE_SIZE);
+	__atomic_store_n(&late.go, true, __ATOMIC_RELEASE);
+	pthread_join(late.thread, NULL);
+	for (unsigned i = 0; i < PAGE_SIZE; i++) {
+		assert_int_equal(page[i], 0);
+	}
+}
+
+static void late_sends(void **state)
+{
+	(void)state;
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED)), 0);
+	assert_int_equal(host_quiesce_count, 0);
+	late.port = (uint32_t)new_ipi(v0, 1);
+	host_quiesce = all_pass;
+	start_late_sender(ram0 + SHARED);
+	assert_int_equal(event_move_shared_info(dom0, gpa(SHARED + 0x20000)), 0);
+	page_is_clean(ram0 + SHARED);
+	assert_true(event_is_pending(dom0, late.port));
+
+	/* A soft reset leaves all pages, of shared_info and of each vcpu_info. */
+	event_clear_pending(dom0, late.port);
+	start_late_sender(ram0 + SHARED + 0x20000);
+	event_reset(dom0);
+	page_is_clean(ram0 + SHARED + 0x20000);
+	late.port = (uint32_t)new_ipi(v0, 1);
+	assert_int_equal(place_info(v1, 1, INFOS >> 12, 0), 0);
+	start_late_sender(ram0 + INFOS);
+	event_reset(dom0);
+	page_is_clean(ram0 + INFOS);
+	assert_int_equal(host_quiesce_count, 3);
+}
+
 /* ---- a close in the middle of a send ---- */
 
 static uint32_t closed;
@@ -783,17 +882,6 @@ static void close_in_a_send(void **state)
 
 static pthread_t taker;
 static bool taken;
-
-/* By another vCPU, with its arguments elsewhere. */
-static int64_t other_op(unsigned op, void *arg, size_t size)
-{
-	int64_t rc;
-
-	memcpy(ram0 + LIST, arg, size);
-	rc = hcall(v1, hypercall_event_channel_op, op, LIST, 0);
-	memcpy(arg, ram0 + LIST, size);
-	return rc;
-}
 
 static void *take_the_port(void *arg)
 {
@@ -922,6 +1010,7 @@ int main(void)
 		cmocka_unit_test_setup(storms, setup),
 		cmocka_unit_test_setup(moves_under_load, setup),
 		cmocka_unit_test_setup(move_in_a_send, setup),
+		cmocka_unit_test_setup(late_sends, setup),
 		cmocka_unit_test_setup(close_in_a_send, setup),
 		cmocka_unit_test_setup(untold_ports, setup),
 		cmocka_unit_test_setup(closing_races, setup),

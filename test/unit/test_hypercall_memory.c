@@ -254,7 +254,7 @@ static void batch(void **state)
 	}
 	put(v0, LIST + 99 * 8, &(uint64_t){1}, 8);
 	assert_int_equal(OP(v0, XENMEM_add_to_physmap_batch, x), 0);
-	assert_int_equal(rounds, 4);
+	assert_int_equal(rounds, 25);
 	assert_true(event_uses(dom0, gpa((98 + 200) * PAGE_SIZE), PAGE_SIZE));
 	get(v0, LIST + 0x2000 + 99 * 4, &error, sizeof(error));
 	assert_int_equal(error, -EINVAL);
