@@ -76,5 +76,9 @@ def during(run):
 	run.vm.type_line("\x15")
 	run.vm.wait_for(r"H: after")
 	yield from changes(before, registers(run))
+	if run.test["scenario"] == "msr-attack":
+		attacked = re.findall(r"T: pass attacked-(cpu\d+)", run.text())
+		if attacked != sorted({s.split()[0] for s in before if s[:3] == "cpu"}):
+			yield "attacked: %s" % " ".join(attacked)
 	if run.test["scenario"] == "port-attack":
 		run.vm.qmp.execute("inject-nmi")
