@@ -93,29 +93,33 @@ def make_disk(path):
 		f.truncate(DISK_SIZE)
 
 
-def devices(disk, bridge=False, port=False, snapshot=False):
+def devices(disk, bridge=False, port=False, snapshot=False, bypass=False):
 	"""
-	bridge: edu is on a conventional bus, behind a bridge; port: igb is
+	bridge: edu is on a conventional bus, behind a bridge; bypass: it is on
+	another root bus, which the IOMMU does not see; port: igb is
 	behind a root port, which its virtual functions need on other machines;
 	snapshot: what is written to the disk is forgotten.
 	"""
 	edu = "edu,dma_mask=0xffffffffffffffff"
 	igb = "igb,netdev=net0,mac=52:54:00:74:61:70"
-	above = []
+	above, beside = [], []
 	if port:
 		above += ["-device", "pcie-root-port,id=port0,chassis=1,slot=1"]
 		igb += ",bus=port0"
 	if bridge:
 		above += ["-device", "pcie-pci-bridge,id=pci0"]
 		edu += ",bus=pci0,addr=1"
+	if bypass:
+		beside = ["-device", "pxb-pcie,id=pxb0,bus_nr=64,bypass_iommu=on",
+			  "-device", "pcie-root-port,id=port1,bus=pxb0,chassis=2,slot=2"]
+		edu += ",bus=port1"
 	return above + [
 		"-drive", "if=none,id=disk0,format=raw,snapshot=%s,file=%s" % (
 			"on" if snapshot else "off", quote(disk)),
 		"-device", "nvme,serial=taproot,drive=disk0",
 		"-netdev", "user,id=net0",
 		"-device", igb,
-		"-device", edu,
-	]
+	] + beside + ["-device", edu]
 
 
 def board(cpu=CPU, mem="2048", smp=PROCESSORS, iommu=IOMMU, lane="a"):

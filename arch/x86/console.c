@@ -149,7 +149,7 @@ static const struct {
 	{'f', key_flush, "shoot the hardware domain's translations down, many times"},
 	{'h', key_help, "this list"},
 	{'i', key_interrupts, "interrupt routes"},
-	{'M', key_machine, "the machine's own registers, on this processor"},
+	{'M', key_machine, "the machine's own registers, of every processor"},
 	{'m', key_memmap, "memory map of the hardware domain"},
 	{'n', key_nested, "nested page tables of the hardware domain"},
 	{'p', key_pci, "PCI functions and who owns them"},

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the machine's own registers hold while the hypervisor runs, as lines in
- * the log: control registers, the MSRs by which a guest could do us harm, the
- * console's UART. For whoever suspects that the hardware domain changed one,
- * and for the tests that make it try (doc/security.md).
+ * the log: of every processor its control registers and the MSRs by which a
+ * guest could do us harm, and the console's UART. For whoever suspects that the
+ * hardware domain changed one, and for the tests that make it try
+ * (doc/security.md).
+ *
+ * Each processor reads its own and goes on; the asking one writes the lines,
+ * those of one processor after those of another.
  *
  * Deliberately not listed: registers that are the domain's while it runs
- * (SYSCALL, SYSENTER, FS and GS bases, XCR0), and counters.
+ * (SYSCALL, SYSENTER, FS and GS bases, XCR0), and counters, but that of SMIs.
  */
 #include <taproot/arch.h>
 #include <taproot/log.h>
@@ -50,12 +54,54 @@ static const struct {
 #define MSR_MTRR_VAR 0x200u
 #define MTRR_VAR_MAX 16u
 
-static void log_msr(uint32_t msr, const char *name)
-{
-	uint64_t value;
+/* What one processor has; a bit of `there` for each register that can be read. */
+struct registers {
+	uint64_t cr0, cr3, cr4;
+	uint64_t msr[ARRAY_SIZE(listed)], mtrr[2 * MTRR_VAR_MAX];
+	uint32_t msr_there, mtrr_there;
+};
 
-	if (rdmsr_safe(msr, &value)) {
-		log_info("machine: msr %08x %s 0x%llx", msr, name, (unsigned long long)value);
+_Static_assert(ARRAY_SIZE(listed) <= 32, "a bit of msr_there each");
+
+/* On the processor itself, interrupts off. */
+static void collect(void *arg)
+{
+	struct registers *r = arg;
+	uint64_t cap = 0;
+
+	r->cr0 = read_cr0();
+	r->cr3 = read_cr3();
+	r->cr4 = read_cr4();
+	r->msr_there = r->mtrr_there = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(listed); i++) {
+		r->msr_there |= (uint32_t)rdmsr_safe(listed[i].msr, &r->msr[i]) << i;
+	}
+	if (rdmsr_safe(MSR_MTRR_CAP, &cap)) {
+		for (unsigned i = 0; i < 2 * MIN(cap & 0xff, (uint64_t)MTRR_VAR_MAX); i++) {
+			r->mtrr_there |= (uint32_t)rdmsr_safe(MSR_MTRR_VAR + i, &r->mtrr[i]) << i;
+		}
+	}
+}
+
+static void log_msr(unsigned cpu, uint32_t msr, const char *name, uint64_t value)
+{
+	log_info("machine: cpu%u msr %08x %s 0x%llx", cpu, msr, name, (unsigned long long)value);
+}
+
+static void log_registers(unsigned cpu, const struct registers *r)
+{
+	log_info("machine: cpu%u cr0 0x%llx cr3 0x%llx cr4 0x%llx", cpu, (unsigned long long)r->cr0,
+		 (unsigned long long)r->cr3, (unsigned long long)r->cr4);
+	for (unsigned i = 0; i < ARRAY_SIZE(listed); i++) {
+		if (r->msr_there >> i & 1) {
+			log_msr(cpu, listed[i].msr, listed[i].name, r->msr[i]);
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(r->mtrr); i++) {
+		if (r->mtrr_there >> i & 1) {
+			log_msr(cpu, MSR_MTRR_VAR + i, i & 1 ? "MTRR_MASK" : "MTRR_BASE",
+				r->mtrr[i]);
+		}
 	}
 }
 
@@ -69,21 +115,30 @@ static void log_uart(void)
 	}
 }
 
+/*
+ * One list at a time. Two processors may ask at once (a key here, `xl debug-keys`
+ * there): who waits answers the other's calls, or neither would end.
+ */
+static bool listing;
+
+static void listing_begin(void)
+{
+	while (__atomic_exchange_n(&listing, true, __ATOMIC_ACQUIRE)) {
+		smp_serve_calls();
+		cpu_pause();
+	}
+}
+
 void machine_log(void)
 {
-	uint64_t cap = 0;
+	struct registers r;
 
-	log_info("machine: cpu%u cr0 0x%llx cr3 0x%llx cr4 0x%llx", arch_cpu_this(),
-		 (unsigned long long)read_cr0(), (unsigned long long)read_cr3(),
-		 (unsigned long long)read_cr4());
-	for (unsigned i = 0; i < ARRAY_SIZE(listed); i++) {
-		log_msr(listed[i].msr, listed[i].name);
-	}
-	if (rdmsr_safe(MSR_MTRR_CAP, &cap)) {
-		for (unsigned i = 0; i < 2 * MIN(cap & 0xff, (uint64_t)MTRR_VAR_MAX); i++) {
-			log_msr(MSR_MTRR_VAR + i, i & 1 ? "MTRR_MASK" : "MTRR_BASE");
-		}
+	listing_begin();
+	for (unsigned cpu = 0; cpu < arch_cpu_count(); cpu++) {
+		smp_call(cpu, collect, &r);
+		log_registers(cpu, &r);
 	}
 	log_uart();
 	log_info("machine: end");
+	__atomic_store_n(&listing, false, __ATOMIC_RELEASE);
 }

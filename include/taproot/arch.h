@@ -23,7 +23,7 @@ void arch_console_write_domain(const char *s, size_t len);
 /* Called once by panic_at() after its line; prints registers and a backtrace, then stops or resets. */
 NORETURN void arch_panic(void);
 
-/* A key for the hypervisor; what it is about goes to the log. */
+/* A key for the hypervisor; what it is about goes to the log. No lock may be held. */
 void arch_debug_key(char c);
 
 /* ---- processors ---- */

@@ -110,7 +110,8 @@ def command(run, bare):
 	boot = start(run, args, bare)
 	board = machine.board(**{k: test[k] for k in BOARD if k in test})
 	argv = [machine.qemu_binary()] + board + machine.devices(
-		disk, test.get("bridge", False), test.get("port", False), tools)
+		disk, test.get("bridge", False), test.get("port", False), tools,
+		test.get("bypass", False))
 	argv += getattr(zoo, test["zoo"])(run.folder) if "zoo" in test else []
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":

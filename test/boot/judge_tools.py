@@ -2,11 +2,17 @@
 """
 Judges what Debian's Xen tools printed (scenario tools) by what the machine is:
 the version that was asked for and the options, processors and their places, memory,
-domain 0, the hypervisor's own log, and the answer to a key on the console.
+domain 0, the hypervisor's own log, the answer to a key on the console, and the
+whole answers to keys that all processors give at once.
 
 Not supported: other domains than domain 0.
 """
 import re
+
+import judge_machine
+import machine
+
+LISTS = 4  # that each processor asks for
 
 
 def lines(text, tool):
@@ -81,8 +87,17 @@ def judge_list(run):
 			yield "xl vcpu-list: %s" % row
 
 
+def judge_keys(run):
+	lists = judge_machine.answers(run.text())
+	if len(lists) != LISTS * run.test.get("smp", 2):
+		yield "xl debug-keys: %d lists of registers" % len(lists)
+	for lines in lists:
+		yield from judge_machine.whole(run, lines)
+
+
 def after(run):
 	text = run.text()
+	yield from judge_keys(run)
 	yield from judge_info(run, facts(text))
 	yield from judge_places(run)
 	yield from judge_list(run)

@@ -10,6 +10,7 @@
  *	rdmsr N           wrmsr N VALUE
  *	rdcr N            xorcr N BITS               xorcr puts the old value back
  *	xsetbv VALUE      op NAME                    an instruction of ops[] below
+ *	cpu                                          which processor it is
  *
  * An answer is a number, "ok", or the exception: "trap 13" for #GP. Numbers
  * are hexadecimal with 0x, else decimal.
@@ -280,6 +281,11 @@ static const struct {
 
 /* ---- commands ---- */
 
+static int do_cpu(char *out, const u64 *arg)
+{
+	return sprintf(out, "%u\n", smp_processor_id());
+}
+
 static const struct {
 	const char *name;
 	uint count;
@@ -289,7 +295,7 @@ static const struct {
 	{ "ins", 3, do_ins },	  { "outs", 4, do_outs },
 	{ "rdmsr", 1, do_rdmsr }, { "wrmsr", 2, do_wrmsr },
 	{ "rdcr", 1, do_rdcr },	  { "xorcr", 2, do_xorcr },
-	{ "xsetbv", 1, do_xsetbv },
+	{ "xsetbv", 1, do_xsetbv }, { "cpu", 0, do_cpu },
 };
 
 static int run_op(char *out, const char *name)
