@@ -12,6 +12,7 @@
 #include <taproot/heap.h>
 #include <taproot/log.h>
 #include <taproot/string.h>
+#include "cpu.h"
 #include "svm.h"
 #include "x86.h"
 
@@ -42,6 +43,10 @@ static void read_caps(struct svm_caps *caps)
 		r = cpuid(0x8000000au, 0);
 		caps->asid_count = r.ebx;
 		caps->features = r.edx;
+	}
+	if (cpu_features.hypervisor) {
+		r = cpuid(0x40000000u, 0);
+		caps->injects_twice = svm_injects_twice((uint32_t[]){r.ebx, r.ecx, r.edx});
 	}
 }
 

@@ -11,6 +11,7 @@ struct svm_caps {
 	uint64_t vm_cr;     /* MSR 0xC0010114 */
 	uint32_t asid_count; /* CPUID 0x8000000A EBX */
 	uint32_t features;  /* CPUID 0x8000000A EDX */
+	bool injects_twice; /* svm_injects_twice() */
 };
 
 #define SVM_FEATURE_NPT           (1u << 0)
@@ -23,5 +24,12 @@ struct svm_caps {
 
 /* NULL when it is enough, else one line: what is missing and what to do. Pure. */
 const char *svm_refusal(const struct svm_caps *caps);
+
+/*
+ * Is the processor QEMU's emulated one? `leaf`: EBX, ECX, EDX of CPUID 0x40000000. It (8.0 to 11.1)
+ * delivers an interrupt of EVENTINJ a second time, RFLAGS.IF or not, when something else
+ * makes it leave its inner loop before the next exit. Pure.
+ */
+bool svm_injects_twice(const uint32_t leaf[3]);
 
 #endif

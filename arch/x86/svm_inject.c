@@ -7,6 +7,7 @@
  */
 #include <taproot/arch.h>
 #include <taproot/log.h>
+#include "cpu.h"
 #include "svm.h"
 
 static void window_open(struct vmcb *b, unsigned priority)
@@ -107,6 +108,18 @@ static void inject_interrupt(struct vcpu *v, struct vmcb *b)
 	}
 }
 
+/*
+ * Where an injected interrupt may come twice (svm_caps.h) the run ends before the guest's next
+ * instruction, by an interrupt to ourselves, and the next entry goes on without an event.
+ */
+static inline void inject_once(const struct vmcb *b)
+{
+	if (svm_caps.injects_twice &&
+	    (b->eventinj & (EVENT_VALID | EVENT_TYPE_MASK)) == (EVENT_VALID | EVENT_TYPE_INTR)) {
+		smp_kick(arch_cpu_this());
+	}
+}
+
 void svm_choose_event(struct vcpu *v)
 {
 	struct svm_vcpu *s = svm_of(v);
@@ -121,6 +134,7 @@ void svm_choose_event(struct vcpu *v)
 		inject_nmi(v, b);
 	}
 	inject_interrupt(v, b);
+	inject_once(b);
 }
 
 void hvm_inject(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)

@@ -46,6 +46,19 @@ static void names_what_is_missing(void **state)
 	assert_non_null(strstr(svm_refusal(&c), "ASID"));
 }
 
+static void knows_the_emulator(void **state)
+{
+	uint32_t leaf[3];
+
+	(void)state;
+	memcpy(leaf, "TCGTCGTCGTCG", sizeof(leaf));
+	assert_true(svm_injects_twice(leaf));
+	memcpy(leaf, "KVMKVMKVM\0\0\0", sizeof(leaf));
+	assert_false(svm_injects_twice(leaf));
+	memset(leaf, 0, sizeof(leaf));
+	assert_false(svm_injects_twice(leaf));
+}
+
 /* A number is never used by two vCPUs in one generation, and its reuse is announced. */
 static void asids_are_not_reused_silently(void **state)
 {
@@ -106,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts_the_minimum),
 		cmocka_unit_test(names_what_is_missing),
+		cmocka_unit_test(knows_the_emulator),
 		cmocka_unit_test(asids_are_not_reused_silently),
 		cmocka_unit_test(asid_flush_gives_a_new_number),
 		cmocka_unit_test(asid_of_another_processor_is_not_ours),
