@@ -429,6 +429,7 @@ TESTS = [
 	guest("timers", "-native", smp=1, options=NATIVE),
 	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
+	guest("once"),
 	guest("events", "-smp", args="tcg smp"),
 	guest("soft-reset", smp=4),
 
