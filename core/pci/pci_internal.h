@@ -151,8 +151,8 @@ struct pci_sriov {
 	uint16_t count;   /* virtual functions that there are: 0 without VF Enable */
 	uint16_t first;   /* of the routing ids, as they were at VF Enable */
 	uint16_t stride;
-	bool resize; /* the page size was written: look for the sizes again */
-	bool wanted; /* `count` are to be put into the index by sriov_refill() */
+	bool wanted;        /* `count` are to be put into the index by sriov_refill() */
+	uint32_t page_size; /* System Page Size that the sizes of the BARs belong to */
 	struct {
 		uint64_t size; /* of one virtual function's */
 		uint64_t value;

@@ -6,7 +6,7 @@
  * decode. What a virtual function is to the root complex is in vf.c.
  *
  * The sizes of the VF BARs are found at admission, and again before VF Enable
- * when the System Page Size was written, as they depend on it (3.3.12,
+ * when the System Page Size is another one, as they depend on it (3.3.12,
  * 3.3.14). First VF Offset and VF Stride count as they are when VF Enable has
  * been set, as NumVFs and ARI Capable Hierarchy change them (3.3.9, 3.3.10).
  * While VF Enable is set, NumVFs and System Page Size are not written: the
@@ -71,7 +71,7 @@ static void sriov_size(struct pci_function *f)
 		}
 		i += taken;
 	}
-	s->resize = false;
+	s->page_size = arch_pci_read(f->sbdf, s->offset + SRIOV_REG_PAGE_SIZE, 4);
 }
 
 static void sriov_reload_bars(struct pci_function *f)
@@ -154,7 +154,6 @@ void sriov_look(struct pci_function *pf)
 		return;
 	}
 	control = sriov_get(pf, SRIOV_REG_CONTROL);
-	s->resize = s->resize || pf->lost;
 	if (s->count && !(control & SRIOV_CTL_ENABLE)) {
 		sriov_disable(pf);
 	}
@@ -248,7 +247,6 @@ enum verdict sriov_write(struct pci_function *f, struct pci_access *a, struct pc
 		return sriov_write_bar(f, a, e, (reg - SRIOV_REG_BAR0) / 4);
 	}
 	if (reg == SRIOV_REG_COUNT || reg == SRIOV_REG_PAGE_SIZE) {
-		s->resize = s->resize || reg == SRIOV_REG_PAGE_SIZE;
 		return s->control & SRIOV_CTL_ENABLE ? VERDICT_DONE : VERDICT_PERFORM;
 	}
 	return VERDICT_PERFORM;
@@ -265,10 +263,13 @@ enum verdict sriov_write_refused(struct pci_function *f, struct pci_access *a,
 
 void sriov_prepare(struct pci_function *f, const struct pci_effect *effect)
 {
+	const struct pci_sriov *s = &f->sriov;
+
 	if (effect->index == VFS_OFF) {
 		/* While they still hear us. */
 		sriov_disable(f);
-	} else if (effect->index == VFS_ON && f->sriov.resize) {
+	} else if (effect->index == VFS_ON &&
+		   arch_pci_read(f->sbdf, s->offset + SRIOV_REG_PAGE_SIZE, 4) != s->page_size) {
 		sriov_size(f);
 	}
 }

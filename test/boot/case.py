@@ -20,6 +20,7 @@ import machine
 import poke
 import peer
 import qemu
+import writes
 import zoo
 
 DEFAULT_TIMEOUT = 300
@@ -38,6 +39,7 @@ class Run:
 		self.log_path = logs / (self.name + ".log")
 		self.disk = logs / (self.name + ".disk")
 		self.record = logs / (self.name + ".record")
+		self.trace = logs / (self.name + ".trace")
 		self.folder = tempfile.mkdtemp(prefix="taproot-")
 		self.vm = None
 		self.peer = None
@@ -54,7 +56,12 @@ class Run:
 			return f.read()
 
 	def baseline(self):
-		return bare_log(self.test, self.log_path.parent)
+		path = bare_run(self.test, self.log_path.parent)
+		return path.read_text() if path.exists() else ""
+
+	def baseline_trace(self):
+		"""Where the writes of the same test without the hypervisor are."""
+		return bare_run(self.test, self.log_path.parent).with_suffix(".trace")
 
 	def clean(self):
 		if self.peer:
@@ -116,6 +123,8 @@ def command(run, bare):
 	argv += boot + ["-serial", "stdio"]
 	if test.get("end") != "reset":
 		argv.append("-no-reboot")
+	if test.get("trace"):
+		argv += writes.arguments(run.trace)
 	if test.get("record"):
 		argv += ["-serial", "file:" + machine.quote(run.record)]
 	if "poke" in test:
@@ -123,8 +132,28 @@ def command(run, bare):
 	return argv
 
 
-def bare_log(test, logs):
-	"""The console of the same test without the hypervisor, recorded once."""
+def play_bare(run, argv, path):
+	"""Boots once; the console, and what was traced, are kept if all was done."""
+	traced = run.test.get("trace")
+	run.vm = qemu.Vm(argv, run.folder, run.log_path,
+			 run.test.get("timeout", DEFAULT_TIMEOUT))
+	try:
+		run.vm.wait_for(r"T: done")
+		if traced:
+			run.vm.wait_end()
+	finally:
+		run.vm.stop()
+	if run.vm.count(r"T: done"):
+		if traced:
+			writes.condense(run.trace)
+			run.trace.rename(path.with_suffix(".trace"))
+		path.write_text(run.text())
+
+
+def bare_run(test, logs):
+	"""
+	Where the console of the same test without the hypervisor is, recorded once.
+	"""
 	logs = logs / "bare"
 	logs.mkdir(exist_ok=True)
 	run = Run(test, logs, True)
@@ -142,15 +171,9 @@ def bare_log(test, logs):
 	for _ in range(BARE_TRIES):
 		if path.exists():
 			break
-		run.vm = qemu.Vm(argv, run.folder, run.log_path, DEFAULT_TIMEOUT)
-		try:
-			run.vm.wait_for(r"T: done")
-		finally:
-			run.vm.stop()
-		if run.vm.count(r"T: done"):
-			path.write_text(run.text())
+		play_bare(run, argv, path)
 	run.clean()
-	return path.read_text() if path.exists() else ""
+	return path
 
 
 def wanted(run):
@@ -241,6 +264,8 @@ def execute(test, logs, bare=False, patience=1):
 					(time.monotonic() - begin))
 		finally:
 			run.vm.stop()
+		if test.get("trace"):
+			writes.condense(run.trace)
 		failures += verdicts(run)
 	except Exception as error:  # a broken judge is a failed test
 		failures.append("%s: %s" % (type(error).__name__, error))

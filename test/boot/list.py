@@ -39,6 +39,7 @@ The boot tests, as data. Fields, all but the name optional:
             the one that is reported; a part of the cache (scripts/cache.sh) without
             which the test is skipped
   record    the second serial port goes to a file (Run.record)
+  trace     configuration and MSI-X writes are traced (Run.trace, writes.py)
   poke      a function of poke.py, which changes the machine by the debugger
   end       poweroff: QEMU must end by itself because the guest powered off
             reset: the machine is reset and runs on; stopped when all is seen

@@ -211,6 +211,26 @@ static void test_page_size(void **state)
 	assert_int_equal(owner_at(VF_BAR0 + VF_SIZE), vf_at(1).v);
 }
 
+/* The page size that it had before: the device gets what the domain writes. */
+static void test_page_size_again(void **state)
+{
+	unsigned before = host_pci_write_count;
+
+	(void)state;
+	cfg_write(nic, SRIOV + SRIOV_REG_PAGE_SIZE, 4, 1);
+	cfg_write(nic, SRIOV + SRIOV_REG_COUNT, 2, 2);
+	cfg_write(nic, CONTROL, 2, ON);
+	assert_int_equal(host_pci_write_count, before + 3);
+	disable();
+	/* A reset undoes a greater one. */
+	cfg_write(nic, SRIOV + SRIOV_REG_PAGE_SIZE, 4, 0x10);
+	enable(2);
+	assert_int_equal(owner_at(VF_BAR0 + 0x10000), vf_at(1).v);
+	cfg_write(nic, NIC_EXP + EXP_REG_DEVCTL, 2, EXP_DEVCTL_FLR);
+	enable(2);
+	assert_int_equal(owner_at(VF_BAR0 + VF_SIZE), vf_at(1).v);
+}
+
 /* It need not answer for 100 ms (SR-IOV 1.1 3.3.3.1). */
 static void test_late(void **state)
 {
@@ -485,6 +505,7 @@ int main(void)
 		cmocka_unit_test_setup(test_cycles, setup),
 		cmocka_unit_test_setup(test_moved, setup),
 		cmocka_unit_test_setup(test_page_size, setup),
+		cmocka_unit_test_setup(test_page_size_again, setup),
 		cmocka_unit_test_setup(test_late, setup),
 		cmocka_unit_test_setup(test_reported, setup),
 		cmocka_unit_test_setup(test_not_yet, setup),

@@ -111,6 +111,33 @@ exchange()
 	[ "$(cat /tmp/answer)" = "${sum%% *}" ]
 }
 
+# register DEVICE NAME: the offset and value of a register.
+register()
+{
+	setpci -v -s "$1" "$2" 2>/dev/null | sed -n 's/.*@\([0-9a-f]*\) = /\1 /p'
+}
+
+# For judge_invisible.py: kinds of headers, and where messages are kept.
+list_functions()
+{
+	local dev word msix
+	for dev in /sys/bus/pci/devices/*; do
+		dev=${dev##*/}
+		echo "L: function $dev $(setpci -s "$dev" CLASS_DEVICE.w)" \
+			"$(setpci -s "$dev" HEADER_TYPE.b)"
+		word=$(register "$dev" CAP_MSI+2.w)
+		[ -z "$word" ] || echo "L: msi $dev $word"
+		word=$(register "$dev" ECAP_SRIOV.l)
+		[ -z "$word" ] || echo "L: sriov $dev $word"
+		word=$(setpci -s "$dev" CAP_MSIX+4.l 2>/dev/null)
+		[ -n "$word" ] || continue
+		msix=$(sed -n "$(((0x$word & 7) + 1))s/ .*//p" \
+			"/sys/bus/pci/devices/$dev/resource")
+		echo "L: msix $dev $(printf %x $((msix + (0x$word & ~7))))" \
+			"$(setpci -s "$dev" CAP_MSIX+2.w)"
+	done
+}
+
 bar0_of()
 {
 	sed -n '1s/ .*//p' "/sys/bus/pci/devices/$1/resource"
