@@ -328,7 +328,10 @@ make_system()
 	begin "$part"
 	say "making $what (about 150 MB)"
 	grep '^Acquire::' "$APT/apt.conf" >"$APT/acquire.conf" || true
-	if ! "$fill" "$new" "$@" >"$CACHE/log/$part.log" 2>&1 </dev/null; then
+	# What is open here (the lock, 9) would be open in mmdebstrap, which then has
+	# numbers above 9 for itself, and sh knows none above 9.
+	if ! "$fill" "$new" "$@" >"$CACHE/log/$part.log" 2>&1 </dev/null \
+		3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; then
 		echo "making $what failed: $(first_error "$CACHE/log/$part.log")" \
 			>"$CACHE/$part.reason"
 		rm -rf "$new"
