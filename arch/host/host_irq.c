@@ -37,15 +37,24 @@ unsigned host_ioapic_torn_count;
 
 static unsigned kicks[HOST_DOMAINS_MAX][DOMAIN_VCPUS_MAX];
 static struct host_vcpu_state vcpu_state[HOST_DOMAINS_MAX][DOMAIN_VCPUS_MAX];
+static unsigned vcpu_state_used[HOST_DOMAINS_MAX]; /* none from this one on was touched */
 
+/* The large ones only as far as they were used: fuzz targets reset the machine for every input. */
 void host_irq_reset(void)
 {
 	memset(vectors, 0, sizeof(vectors));
 	memset(vector_pending, 0, sizeof(vector_pending));
 	memset(vector_retired, 0, sizeof(vector_retired));
-	memset(ioapic, 0, sizeof(ioapic));
+	for (unsigned i = 0; i < IOAPICS_MAX; i++) {
+		if (ioapic[i].pins) {
+			memset(&ioapic[i], 0, sizeof(ioapic[i]));
+		}
+	}
+	for (unsigned i = 0; i < HOST_DOMAINS_MAX; i++) {
+		memset(vcpu_state[i], 0, vcpu_state_used[i] * sizeof(vcpu_state[i][0]));
+		vcpu_state_used[i] = 0;
+	}
 	memset(kicks, 0, sizeof(kicks));
-	memset(vcpu_state, 0, sizeof(vcpu_state));
 	vector_limit = VECTORS;
 	host_ioapic_torn_count = 0;
 }
@@ -319,6 +328,7 @@ unsigned host_run_deferred(struct vcpu *v)
 struct host_vcpu_state *host_vcpu_state(const struct vcpu *v)
 {
 	ASSERT(v->domain->id < HOST_DOMAINS_MAX);
+	vcpu_state_used[v->domain->id] = MAX(vcpu_state_used[v->domain->id], v->id + 1u);
 	return &vcpu_state[v->domain->id][v->id];
 }
 

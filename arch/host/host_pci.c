@@ -32,10 +32,14 @@ unsigned host_pci_write_count;
 void host_pci_reset(void)
 {
 	for (unsigned i = 0; i < host_pci_function_count; i++) {
-		host_pci_memory_forget(host_pci_functions[i]);
-		free(host_pci_functions[i]);
+		struct host_pci *p = host_pci_functions[i];
+
+		if (sbdf_segment(p->sbdf) == 0) {
+			segment0[p->sbdf.v] = NULL;
+		}
+		host_pci_memory_forget(p);
+		free(p);
 	}
-	memset(segment0, 0, sizeof(segment0));
 	host_pci_function_count = 0;
 	ecam_count = 0;
 	host_pci_write_hook = NULL;

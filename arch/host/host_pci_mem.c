@@ -56,6 +56,10 @@ uint64_t host_pci_memory_get(struct host_pci *p, unsigned bar, uint64_t offset, 
 {
 	uint64_t value = 0;
 
+	if (offset % PAGE_SIZE + len <= PAGE_SIZE) {
+		memcpy(&value, memory_at(p, bar, offset), len);
+		return value;
+	}
 	for (unsigned i = 0; i < len; i++) {
 		value |= (uint64_t)*memory_at(p, bar, offset + i) << (8 * i);
 	}
@@ -65,6 +69,10 @@ uint64_t host_pci_memory_get(struct host_pci *p, unsigned bar, uint64_t offset, 
 void host_pci_memory_set(struct host_pci *p, unsigned bar, uint64_t offset, unsigned len,
 			 uint64_t value)
 {
+	if (offset % PAGE_SIZE + len <= PAGE_SIZE) {
+		memcpy(memory_at(p, bar, offset), &value, len);
+		return;
+	}
 	for (unsigned i = 0; i < len; i++) {
 		*memory_at(p, bar, offset + i) = (uint8_t)(value >> (8 * i));
 	}

@@ -11,17 +11,40 @@
 
 #define PORTS 0x10000u
 
-static uint8_t port_value[PORTS];
+/* Ports from `first` to before `end` were touched since the last reset. */
+struct touched {
+	unsigned first, end;
+};
+
+static uint8_t port_value[PORTS] = {[0 ... PORTS - 1] = 0xff};
 static uint8_t port_written[PORTS];
 static bool port_trapped[HOST_DOMAINS_MAX][PORTS];
+static struct touched touched_value, touched_written, touched_trapped[HOST_DOMAINS_MAX];
 unsigned host_port_read_count;
 unsigned host_port_write_count;
 
+static void touch(struct touched *t, unsigned first, unsigned end)
+{
+	if (t->end == 0) {
+		t->first = first;
+	}
+	t->first = MIN(t->first, first);
+	t->end = MAX(t->end, end);
+}
+
+static void forget(struct touched *t, void *bytes, int value)
+{
+	memset((uint8_t *)bytes + t->first, value, t->end - t->first);
+	*t = (struct touched){0, 0};
+}
+
 void host_ports_reset(void)
 {
-	memset(port_value, 0xff, sizeof(port_value));
-	memset(port_written, 0, sizeof(port_written));
-	memset(port_trapped, 0, sizeof(port_trapped));
+	forget(&touched_value, port_value, 0xff);
+	forget(&touched_written, port_written, 0);
+	for (unsigned i = 0; i < HOST_DOMAINS_MAX; i++) {
+		forget(&touched_trapped[i], port_trapped[i], 0);
+	}
 	host_port_read_count = 0;
 	host_port_write_count = 0;
 }
@@ -44,6 +67,7 @@ void arch_port_write(uint16_t port, unsigned len, uint32_t value)
 {
 	ASSERT(len == 1 || len == 2 || len == 4);
 	host_port_write_count++;
+	touch(&touched_written, port, MIN(port + len, PORTS));
 	for (unsigned i = 0; i < len && port + i < PORTS; i++) {
 		port_written[port + i] = (uint8_t)(value >> (i * 8));
 	}
@@ -52,11 +76,13 @@ void arch_port_write(uint16_t port, unsigned len, uint32_t value)
 void arch_port_trap(struct domain *d, uint16_t first, uint32_t count, bool trap)
 {
 	ASSERT(d->id < HOST_DOMAINS_MAX && first + count <= PORTS);
+	touch(&touched_trapped[d->id], first, first + count);
 	memset(&port_trapped[d->id][first], trap, count);
 }
 
 void host_port_set(uint16_t port, uint8_t value)
 {
+	touch(&touched_value, port, port + 1u);
 	port_value[port] = value;
 }
 

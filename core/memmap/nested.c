@@ -422,6 +422,19 @@ int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size)
 	return rc;
 }
 
+/* Where the next entry behind that of `base` begins which is present, or the table ends. */
+static uint64_t next_present(const struct nested *n, const uint64_t *table, unsigned level,
+			     uint64_t base)
+{
+	unsigned first = level_index(base, level);
+	unsigned i = first + 1;
+
+	while (i < ENTRIES && !present(n, table[i])) {
+		i++;
+	}
+	return base + (i - first) * level_size(level);
+}
+
 bool nested_next(const struct nested *n, gpa_t from, struct nested_leaf *leaf)
 {
 	uint64_t at = from.v;
@@ -434,7 +447,7 @@ bool nested_next(const struct nested *n, gpa_t from, struct nested_leaf *leaf)
 			uint64_t base = ALIGN_DOWN(at, level_size(l));
 
 			if (!present(n, entry)) {
-				at = base + level_size(l);
+				at = next_present(n, table, l, base);
 				break;
 			}
 			if (is_leaf(n, entry, l)) {
