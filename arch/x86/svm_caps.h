@@ -26,9 +26,8 @@ struct svm_caps {
 const char *svm_refusal(const struct svm_caps *caps);
 
 /*
- * Is the processor QEMU's emulated one? `leaf`: EBX, ECX, EDX of CPUID 0x40000000. It (8.0 to 11.1)
- * delivers an interrupt of EVENTINJ a second time, RFLAGS.IF or not, when something else
- * makes it leave its inner loop before the next exit. Pure.
+ * Is the processor QEMU's emulated one? `leaf`: EBX, ECX, EDX of CPUID 0x40000000. It (10.0) can deliver
+ * an interrupt of EVENTINJ a second time, RFLAGS.IF or not, when something else makes it leave its inner loop before the next exit. Pure.
  */
 bool svm_injects_twice(const uint32_t leaf[3]);
 
