@@ -119,7 +119,8 @@ static int domain_init(struct domain *d)
 	if (!a->iopm || !a->msrpm) {
 		return -ENOMEM;
 	}
-	/* A port of the hardware domain is the machine's unless claimed; all of another domain's exit. */
+	/* A port of the hardware domain is the machine's unless claimed; all of another domain's
+	 * exit. */
 	memset(a->iopm, d->hardware ? 0 : 0xff, IOPM_PAGES * PAGE_SIZE);
 	build_msrpm(a->msrpm);
 	return 0;
@@ -142,8 +143,7 @@ static void init_controls(struct vcpu *v, struct vmcb *b)
 
 	b->icpt_exception = 1u << EXC_MC; /* the host's */
 	b->icpt_misc1 = ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC | ICPT_CPUID |
-			ICPT_INVD | ICPT_HLT | ICPT_INVLPGA | ICPT_IOIO | ICPT_MSR |
-			ICPT_SHUTDOWN;
+			ICPT_INVD | ICPT_HLT | ICPT_INVLPGA | ICPT_IOIO | ICPT_MSR | ICPT_SHUTDOWN;
 	b->icpt_misc2 = ICPT2_VMRUN | ICPT2_VMMCALL | ICPT2_VMLOAD | ICPT2_VMSAVE | ICPT2_STGI |
 			ICPT2_CLGI | ICPT2_SKINIT | ICPT2_MONITOR | ICPT2_MWAIT | ICPT2_XSETBV |
 			ICPT2_RDPRU;

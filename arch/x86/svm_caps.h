@@ -6,12 +6,12 @@
 #include <taproot/types.h>
 
 struct svm_caps {
-	bool amd_leaf;      /* CPUID 0x8000000A exists */
-	bool svm;           /* CPUID 0x80000001 ECX[2] */
-	uint64_t vm_cr;     /* MSR 0xC0010114 */
+	bool amd_leaf;       /* CPUID 0x8000000A exists */
+	bool svm;            /* CPUID 0x80000001 ECX[2] */
+	uint64_t vm_cr;      /* MSR 0xC0010114 */
 	uint32_t asid_count; /* CPUID 0x8000000A EBX */
-	uint32_t features;  /* CPUID 0x8000000A EDX */
-	bool injects_twice; /* svm_injects_twice() */
+	uint32_t features;   /* CPUID 0x8000000A EDX */
+	bool injects_twice;  /* svm_injects_twice() */
 };
 
 #define SVM_FEATURE_NPT           (1u << 0)
@@ -26,8 +26,9 @@ struct svm_caps {
 const char *svm_refusal(const struct svm_caps *caps);
 
 /*
- * Is the processor QEMU's emulated one? `leaf`: EBX, ECX, EDX of CPUID 0x40000000. It (10.0) can deliver
- * an interrupt of EVENTINJ a second time, RFLAGS.IF or not, when something else makes it leave its inner loop before the next exit. Pure.
+ * Is the processor QEMU's emulated one? `leaf`: EBX, ECX, EDX of CPUID 0x40000000. It (10.0)
+ * can deliver an interrupt of EVENTINJ a second time, RFLAGS.IF or not, when something else
+ * makes it leave its inner loop before the next exit. Pure.
  */
 bool svm_injects_twice(const uint32_t leaf[3]);
 
