@@ -25,7 +25,8 @@ said()
 failed()
 {
 	said fail "$1" "(exit $2)"
-	printf -- '--- %s failed (exit %s); the end of %s:\n%s\n' "$1" "$2" "$3" "$(tail -n 40 "$3")"
+	printf -- '--- %s failed (exit %s); the end of %s:\n%s\n' "$1" "$2" "$3" \
+		"$(tail -n 40 "$3")"
 	return 1
 }
 
@@ -60,6 +61,8 @@ run()
 	fi
 }
 
+# Interrupted: so are the tests, which timeout has put into groups of their own.
+trap 'trap "" TERM; kill -TERM 0; exit 130' INT TERM
 bad=0
 running=0
 kind=unit

@@ -77,7 +77,7 @@ static void pass(void *arg)
 	(void)arg;
 }
 
-/* A call is taken where nothing is under way: in the windows of the run loop, or in a wait for calls. */
+/* A call is taken where nothing is under way: in a window of the run loop, in a wait for calls. */
 void arch_quiesce(void)
 {
 	smp_call(SMP_ALL, pass, NULL);

@@ -73,10 +73,7 @@ static int debug_keys(struct hypercall *h, struct xen_sysctl *x)
 	if (copy_from_guest(h, &keys, HANDLE(x->u.debug_keys.keys), count)) {
 		return -EFAULT;
 	}
-	if (keys) {
-		h->v->debug_keys = keys;
-		h->v->deferred = debug_key;
-	}
+	h->v->debug_keys = keys; /* hypercall_sysctl() begins */
 	return 0;
 }
 
@@ -98,14 +95,10 @@ static int numainfo(struct hypercall *h, struct xen_sysctl *x)
 }
 
 static sysctl_fn *const commands[] = {
-	[XEN_SYSCTL_readconsole] = readconsole,
-	[XEN_SYSCTL_physinfo] = physinfo,
-	[XEN_SYSCTL_sched_id] = sched_id,
-	[XEN_SYSCTL_getdomaininfolist] = getdomaininfolist,
-	[XEN_SYSCTL_debug_keys] = debug_keys,
-	[XEN_SYSCTL_availheap] = availheap,
-	[XEN_SYSCTL_cputopoinfo] = cputopoinfo,
-	[XEN_SYSCTL_numainfo] = numainfo,
+	[XEN_SYSCTL_readconsole] = readconsole, [XEN_SYSCTL_physinfo] = physinfo,
+	[XEN_SYSCTL_sched_id] = sched_id,       [XEN_SYSCTL_getdomaininfolist] = getdomaininfolist,
+	[XEN_SYSCTL_debug_keys] = debug_keys,   [XEN_SYSCTL_availheap] = availheap,
+	[XEN_SYSCTL_cputopoinfo] = cputopoinfo, [XEN_SYSCTL_numainfo] = numainfo,
 };
 
 int64_t hypercall_sysctl(struct hypercall *h)
@@ -126,5 +119,12 @@ int64_t hypercall_sysctl(struct hypercall *h)
 		return -ENOSYS;
 	}
 	rc = commands[x.cmd](h, &x);
-	return rc ? rc : copy_to_guest(h, h->arg[0], &x, sizeof(x));
+	if (rc == 0) {
+		rc = copy_to_guest(h, h->arg[0], &x, sizeof(x));
+	}
+	if (h->v->debug_keys) {
+		h->v->debug_keys = rc ? 0 : h->v->debug_keys;
+		h->v->deferred = rc ? NULL : debug_key;
+	}
+	return rc;
 }

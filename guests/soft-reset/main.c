@@ -97,7 +97,8 @@ static void check_round(unsigned round)
 	for (unsigned i = 1; i < cpu_count; i++) {
 		/* The last one is not started in the first round. */
 		if ((round || i + 1 < cpu_count) &&
-		    check(smp_restart(i), "round %u: processor %u does not start", U(round), U(i))) {
+		    check(smp_restart(i), "round %u: processor %u does not start", U(round),
+			  U(i))) {
 			smp_run(i, work[(i - 1 + round) % COUNT(work)], NULL);
 		}
 	}
@@ -112,7 +113,8 @@ static void racer(void *arg)
 {
 	(void)arg;
 	(void)__atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
-	(void)WAIT(arrived == cpu_count, SECOND);
+	/* The others are still being started, one after another. */
+	(void)WAIT(arrived == cpu_count, 30 * SECOND);
 	(void)event_bind_ipi(this_cpu()->index);
 	check(soft_reset() == 0, "soft reset at the same time");
 	check(__atomic_add_fetch(&resets, 1, __ATOMIC_SEQ_CST) == 1, "a second one comes back");

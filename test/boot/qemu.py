@@ -22,6 +22,11 @@ OURS = re.compile(r"^\[ *[0-9]+\.[0-9]+\] ([EINT] .*)$")
 CUT = " ..."
 
 
+def is_piece(lines, at):
+	"""One that the hypervisor's lines, to the last one there is, came after."""
+	return lines[at].endswith(CUT) and all(OURS.match(s) for s in lines[at + 1:])
+
+
 def add_line(lines, text):
 	"""Adds a line; the piece of it that was interrupted before is taken out."""
 	at = len(lines) - 1
@@ -76,10 +81,14 @@ class Vm:
 		with self.changed:
 			return "\n".join(self.lines)
 
+	def _seen(self, pattern):
+		"""Lines that match, but for a piece whose whole line is still to come."""
+		return sum(1 for n, s in enumerate(self.lines)
+			   if re.search(pattern, s) and not is_piece(self.lines, n))
+
 	def count(self, pattern):
 		with self.changed:
-			return sum(1 for s in self.lines
-				   if re.search(pattern, s))
+			return self._seen(pattern)
 
 	def wait_for(self, pattern, times=1, seconds=None):
 		"""
@@ -91,9 +100,7 @@ class Vm:
 			limit = min(limit, time.monotonic() + seconds)
 		with self.changed:
 			while True:
-				seen = sum(1 for s in self.lines
-					   if re.search(pattern, s))
-				if seen >= times:
+				if self._seen(pattern) >= times:
 					return True
 				if self.closed:
 					return False
