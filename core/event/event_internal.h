@@ -68,6 +68,9 @@ struct event_domain {
 	int8_t time_shift;
 };
 
+/* sched_op.c: the vCPU's timer of polls, once, before it runs. */
+void event_poll_init(struct vcpu *v);
+
 /* ---- ports: evtchn.c ---- */
 
 static inline union event_port port_read(const struct event_domain *e, unsigned port)

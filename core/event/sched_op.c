@@ -40,6 +40,11 @@ static void poll_timeout(struct timer *t)
 	(void)t;
 }
 
+void event_poll_init(struct vcpu *v)
+{
+	timer_init(&v->event.poll_timer, poll_timeout);
+}
+
 void event_wait_end(struct vcpu *v)
 {
 	if (v->event.polls) {
@@ -54,8 +59,8 @@ static void poll_start(struct vcpu *v, uint64_t timeout)
 {
 	struct event_vcpu *ev = &v->event;
 
+	event_wait_end(v); /* nothing of an earlier one is left queued */
 	ev->poll_until = timeout ? vtime_to_ticks(v->domain, timeout) : UINT64_MAX;
-	timer_init(&ev->poll_timer, poll_timeout);
 	__atomic_store_n(&ev->polls, true, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&v->domain->event->pollers, 1, __ATOMIC_SEQ_CST);
 	if (poll_over(v)) {

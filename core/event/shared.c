@@ -35,6 +35,7 @@ void event_vcpu_init(struct vcpu *v)
 
 	ev->info_gpa = GPA_NONE;
 	ev->poll_until = UINT64_MAX;
+	event_poll_init(v);
 	if (e) {
 		ev->info = info_default(v, e->shared);
 		ev->callback_vector = e->callback_vector;

@@ -507,6 +507,13 @@ static void polling(void **state)
 	v0->wait = NULL;
 	event_wait_end(v0);
 	assert_true(host_timer_armed(0) == UINT64_MAX);
+	/* One poll after another without an end of the first: the timer is queued once. */
+	assert_int_equal(poll_ports(v0, port, 0, vtime_now(dom0) + 1000000), 0);
+	assert_int_equal(poll_ports(v0, port, 0, vtime_now(dom0) + 1000000), 0);
+	assert_int_equal(host_time_advance(HOST_TIME_HZ / 100), 1);
+	assert_true(host_timer_armed(0) == UINT64_MAX);
+	v0->wait = NULL;
+	event_wait_end(v0);
 }
 
 static void blocking(void **state)
