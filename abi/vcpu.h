@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vcpu_op sub-operations that Xen's public headers have since 4.18 (vcpu.h);
- * those of libxen-dev 4.17 end at 13. The argument is struct
+ * those of Debian 12 (4.17) end at 13. The argument is struct
  * vcpu_register_runstate_memory_area or struct vcpu_register_time_memory_area
  * with a guest physical address, in one page and aligned to 8; all ones takes the area away.
  */
