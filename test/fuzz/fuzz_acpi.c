@@ -8,13 +8,13 @@
  */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <taproot/acpi.h>
 
 #include "acpi_make.h"
 #include "host_mem.h"
+#include "require.h"
 
 #define AREA      0x100000ull
 #define AREA_SIZE 8192u
@@ -27,16 +27,9 @@ size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size);
 static struct acpi_host host;
 static uint8_t built[65536];
 
-static void require(bool condition)
-{
-	if (!condition) {
-		abort();
-	}
-}
-
 static void check_refusal(int rc, const struct acpi_refusal *why)
 {
-	require(rc >= 0 || (rc == -EINVAL && why->reason != NULL));
+	REQUIRE(rc >= 0 || (rc == -EINVAL && why->reason != NULL));
 }
 
 static void check_built(const struct acpi_madt *own)
@@ -50,16 +43,16 @@ static void check_built(const struct acpi_madt *own)
 	size_t at;
 	gpa_t rsdp;
 
-	require(size <= sizeof(built));
+	REQUIRE(size <= sizeof(built));
 	config.x2apic = (own->flags & 2) != 0;
-	require(acpi_build(&host, &config, built, size, gpa(BUILD_AT), &rsdp) == 0);
-	require(acpi_root_entries(xsdt, size - 48, 8, &why) > 0);
+	REQUIRE(acpi_build(&host, &config, built, size, gpa(BUILD_AT), &rsdp) == 0);
+	REQUIRE(acpi_root_entries(xsdt, size - 48, 8, &why) > 0);
 	at = 48 + ((acpi_u32(xsdt, SDT_LENGTH) + 15) & ~15u);
-	require(acpi_parse_madt(built + at, size - at, &madt, &why) == 0);
-	require(madt.cpu_count == VCPUS && madt.enabled_count == VCPUS);
-	require(madt.ioapic_count == own->ioapic_count);
-	require(madt.override_count == own->override_count);
-	require(madt.nmi_count == own->nmi_count);
+	REQUIRE(acpi_parse_madt(built + at, size - at, &madt, &why) == 0);
+	REQUIRE(madt.cpu_count == VCPUS && madt.enabled_count == VCPUS);
+	REQUIRE(madt.ioapic_count == own->ioapic_count);
+	REQUIRE(madt.override_count == own->override_count);
+	REQUIRE(madt.nmi_count == own->nmi_count);
 }
 
 static void run_table(const uint8_t *t, size_t len)
@@ -99,7 +92,7 @@ static void run_aml(const uint8_t *t, size_t len)
 	uint8_t b = 0xff;
 
 	if (acpi_find_sleep_type(t, len, '5', &a, &b) == 0) {
-		require(a <= 7 && b <= 7);
+		REQUIRE(a <= 7 && b <= 7);
 	}
 }
 
@@ -122,13 +115,13 @@ static void run_machine(const uint8_t *bytes, size_t len)
 		area[RSDP_CHECKSUM2] = (uint8_t)(area[RSDP_CHECKSUM2] - (i == 32 ? 0 : area[i]));
 	}
 	host_mem_reset();
-	require(host_mem_add_window(AREA, area, sizeof(area)));
+	REQUIRE(host_mem_add_window(AREA, area, sizeof(area)));
 	rc = acpi_host_read(&host, hpa(AREA));
-	require(rc == 0 || rc == -ENOENT || rc == -EINVAL);
+	REQUIRE(rc == 0 || rc == -ENOENT || rc == -EINVAL);
 	count = acpi_host_extents(&host, e, 4);
 	for (unsigned i = 0; i < count; i++) {
-		require(e[i].start.v < e[i].end.v && e[i].end.v <= AREA + AREA_SIZE);
-		require(i == 0 || e[i - 1].end.v < e[i].start.v);
+		REQUIRE(e[i].start.v < e[i].end.v && e[i].end.v <= AREA + AREA_SIZE);
+		REQUIRE(i == 0 || e[i - 1].end.v < e[i].start.v);
 	}
 	if (rc == 0) {
 		check_built(&host.madt);

@@ -168,11 +168,26 @@ static void check_virqs(const struct domain *d)
 	}
 }
 
+/* The ports of one page; most of them are free, with nothing in their word. */
+static void check_ports(const struct domain *d, unsigned first)
+{
+	const uint64_t *page = d->event->port[first / PORTS_PER_PAGE];
+
+	ASSERT(page || first >= d->event->free_from);
+	for (unsigned i = 0; page && i < PORTS_PER_PAGE; i++) {
+		if (page[i]) {
+			check_port(d, first + i);
+		} else {
+			ASSERT(first + i != 0 && first + i >= d->event->free_from);
+		}
+	}
+}
+
 static void check_domain(struct domain *d)
 {
-	for (unsigned n = 0; n < EVENT_PORTS; n += d->event->port[n / PORTS_PER_PAGE] ? 1
-										      : PORTS_PER_PAGE) {
-		check_port(d, n);
+	check_port(d, 0);
+	for (unsigned n = 0; n < EVENT_PORTS; n += PORTS_PER_PAGE) {
+		check_ports(d, n);
 	}
 	check_virqs(d);
 	ASSERT(balloon_pages(d) <= balloon_pages_max(d));
@@ -232,22 +247,26 @@ static const uint8_t numbers[] = {
 	__HYPERVISOR_domctl,           __HYPERVISOR_grant_table_op,
 };
 
+static void put_word(struct domain *d, uint64_t at, uint64_t v)
+{
+	for (unsigned i = 0, n; i < 8; i += n) {
+		uint8_t *p = arch_guest_ram(d, gpa(at + i));
+
+		n = MIN(8u - i, (unsigned)(PAGE_SIZE - (at + i) % PAGE_SIZE));
+		if (p) {
+			memcpy(p, (const uint8_t *)&v + i, n);
+		}
+	}
+}
+
 static void make_arguments(struct hypercall *h)
 {
 	uint8_t shape = take();
 	uint64_t start = RAM + (uint64_t)(shape >> 4 & 7) * PAGE_SIZE + take() * 16ull;
 	uint64_t at = start;
 
-	for (unsigned words = take() & 15; words; words--) {
-		uint64_t v = take_word();
-
-		for (unsigned i = 0; i < 8; i++, at++) {
-			uint8_t *p = arch_guest_ram(h->v->domain, gpa(at));
-
-			if (p) {
-				*p = (uint8_t)(v >> (8 * i));
-			}
-		}
+	for (unsigned words = take() & 15; words; words--, at += 8) {
+		put_word(h->v->domain, at, take_word());
 	}
 	switch (shape & 7) {
 	case 0:
@@ -273,6 +292,16 @@ static void make_arguments(struct hypercall *h)
 	}
 }
 
+/* The end of a sleep, as the run loop has it. */
+static void wake(struct vcpu *v)
+{
+	if (v->wait) {
+		(void)v->wait(v);
+		event_wait_end(v);
+		v->wait = NULL;
+	}
+}
+
 /* Until it is finished, or the caller is stopped before it is called again. */
 static void hypercall_step(struct vcpu *v)
 {
@@ -280,6 +309,8 @@ static void hypercall_step(struct vcpu *v)
 	uint8_t number = take();
 	unsigned rounds = 0;
 
+	/* Who sleeps in one call makes no other. */
+	wake(v);
 	h.op = number < 0xe0 ? numbers[number % ARRAY_SIZE(numbers)] : number & 63u;
 	make_arguments(&h);
 	do {
@@ -293,11 +324,7 @@ static void hypercall_step(struct vcpu *v)
 /* The run loop's part: the end of a sleep, requests, the end of the domain. */
 static void run(struct vcpu *v)
 {
-	if (v->wait) {
-		(void)v->wait(v);
-		event_wait_end(v);
-		v->wait = NULL;
-	}
+	wake(v);
 	(void)vcpu_attend(v);
 	v->domain->end = DOMAIN_RUNNING;
 }
@@ -321,9 +348,13 @@ static void step(void)
 	uint8_t what = take();
 	unsigned who = what & 1;
 	struct vcpu *v = domain[who]->vcpu[what >> 1 & 1];
-	struct state hardware = state_of(domain[0]);
+	bool judged = who == 1 && what >> 4 != 12;
+	struct state hardware = {.generation = 0};
 
-	memcpy(before, ram[0], RAM_SIZE);
+	if (judged) {
+		hardware = state_of(domain[0]);
+		memcpy(before, ram[0], RAM_SIZE);
+	}
 	host_cpu_set(v->cpu);
 	switch (what >> 4) {
 	default:
@@ -351,7 +382,7 @@ static void step(void)
 		}
 		break;
 	}
-	if (who == 1 && what >> 4 != 12) {
+	if (judged) {
 		check_untouched(domain[0], &hardware, 0);
 	}
 }

@@ -16,14 +16,9 @@
 
 #include <taproot/insn.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "require.h"
 
-static void require(int condition)
-{
-	if (!condition) {
-		abort();
-	}
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int is_size(unsigned int size)
 {
@@ -37,7 +32,7 @@ static enum insn_status decode_exact(const uint8_t *bytes, unsigned int len,
 	uint8_t *copy = malloc(len ? len : 1);
 	enum insn_status status;
 
-	require(copy != NULL);
+	REQUIRE(copy != NULL);
 	memcpy(copy, bytes, len);
 	status = insn_decode(copy, len, mode, insn);
 	free(copy);
@@ -49,22 +44,22 @@ static void check_fields(const struct insn *insn, unsigned int mode,
 {
 	unsigned int reg_max = mode == 64 ? 15 : 7;
 
-	require(insn->kind == INSN_LOAD || insn->kind == INSN_STORE);
-	require(insn->length >= 2 && insn->length <= INSN_LENGTH_MAX);
-	require(insn->length <= len);
-	require(insn->mode == mode);
-	require(is_size(insn->size) && is_size(insn->dest_size));
-	require(insn->dest_size >= insn->size);
-	require(mode == 64 || insn->dest_size <= 4);
-	require(insn->reg <= reg_max);
-	require(!insn->high_byte || insn->reg <= 3);
-	require(!insn->has_imm || insn->kind == INSN_STORE);
-	require(insn->segment < INSN_SEGMENT_COUNT);
-	require(insn->address_size != 1 && is_size(insn->address_size));
-	require(insn->base <= reg_max || insn->base == INSN_REG_NONE);
-	require(insn->index <= reg_max || insn->index == INSN_REG_NONE);
-	require(insn->index != 4 && insn->scale <= 3);
-	require(!insn->rip_relative ||
+	REQUIRE(insn->kind == INSN_LOAD || insn->kind == INSN_STORE);
+	REQUIRE(insn->length >= 2 && insn->length <= INSN_LENGTH_MAX);
+	REQUIRE(insn->length <= len);
+	REQUIRE(insn->mode == mode);
+	REQUIRE(is_size(insn->size) && is_size(insn->dest_size));
+	REQUIRE(insn->dest_size >= insn->size);
+	REQUIRE(mode == 64 || insn->dest_size <= 4);
+	REQUIRE(insn->reg <= reg_max);
+	REQUIRE(!insn->high_byte || insn->reg <= 3);
+	REQUIRE(!insn->has_imm || insn->kind == INSN_STORE);
+	REQUIRE(insn->segment < INSN_SEGMENT_COUNT);
+	REQUIRE(insn->address_size != 1 && is_size(insn->address_size));
+	REQUIRE(insn->base <= reg_max || insn->base == INSN_REG_NONE);
+	REQUIRE(insn->index <= reg_max || insn->index == INSN_REG_NONE);
+	REQUIRE(insn->index != 4 && insn->scale <= 3);
+	REQUIRE(!insn->rip_relative ||
 		(mode == 64 && insn->base == INSN_REG_NONE &&
 		 insn->index == INSN_REG_NONE));
 }
@@ -79,15 +74,15 @@ static void check_use(const struct insn *insn)
 		before[i] = 0xfedcba9876543210 * (i + 1);
 	}
 	address = insn_effective_address(insn, before, ~0ULL, segbase);
-	require(insn->address_size == 8 ||
+	REQUIRE(insn->address_size == 8 ||
 		address >> (8 * insn->address_size) == 0);
 	address = insn_store_value(insn, before);
-	require(insn->size == 8 || address >> (8 * insn->size) == 0);
+	REQUIRE(insn->size == 8 || address >> (8 * insn->size) == 0);
 
 	memcpy(after, before, sizeof(after));
 	insn_load_result(insn, after, 0x8899aabbccddeeff);
 	for (i = 0; i < 16; i++) {
-		require(i == insn->reg || after[i] == before[i]);
+		REQUIRE(i == insn->reg || after[i] == before[i]);
 	}
 }
 
@@ -98,12 +93,12 @@ static void check_prefixes_of(const uint8_t *bytes, const struct insn *whole)
 	unsigned int len;
 
 	for (len = 0; len < whole->length; len++) {
-		require(decode_exact(bytes, len, whole->mode, &cut) ==
+		REQUIRE(decode_exact(bytes, len, whole->mode, &cut) ==
 			INSN_TRUNCATED);
 	}
-	require(decode_exact(bytes, whole->length, whole->mode, &cut) ==
+	REQUIRE(decode_exact(bytes, whole->length, whole->mode, &cut) ==
 		INSN_OK);
-	require(cut.length == whole->length && cut.kind == whole->kind &&
+	REQUIRE(cut.length == whole->length && cut.kind == whole->kind &&
 		cut.size == whole->size && cut.reg == whole->reg &&
 		cut.base == whole->base && cut.index == whole->index &&
 		cut.disp == whole->disp && cut.imm == whole->imm);
@@ -127,10 +122,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_prefixes_of(data + 1, &insn);
 		break;
 	case INSN_TRUNCATED:
-		require(len < INSN_LENGTH_MAX);
+		REQUIRE(len < INSN_LENGTH_MAX);
 		break;
 	case INSN_UNSUPPORTED:
-		require(insn.length <= len);
+		REQUIRE(insn.length <= len);
 		break;
 	case INSN_INVALID:
 		break;

@@ -8,7 +8,6 @@
  * are the pages whose type changed and no others, the nested tables say what
  * the map says, and the other domain noticed nothing.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <taproot/domain.h>
@@ -17,6 +16,7 @@
 
 #include "host.h"
 #include "host_mem.h"
+#include "require.h"
 
 #define PAGES    1152u /* 4.5 MiB: superpages and their edges */
 #define OPS_MAX  32u
@@ -40,13 +40,6 @@ struct side {
 
 static struct side side[2];
 static struct model_page trial[PAGES];
-
-static void require(bool condition)
-{
-	if (!condition) {
-		abort();
-	}
-}
 
 static bool claimed(const struct model_page *p)
 {
@@ -143,10 +136,10 @@ static void do_transaction(struct side *s, const uint8_t *d, size_t left)
 	}
 	rc = memmap_check(m, step, count, NULL);
 	if (want == 0 && rc == -ENOSPC) {
-		require(model_ranges(s->page) + 2 * claims > RANGES);
+		REQUIRE(model_ranges(s->page) + 2 * claims > RANGES);
 		return;
 	}
-	require(rc == want);
+	REQUIRE(rc == want);
 	if (rc == 0) {
 		memmap_commit(m, step, count);
 		memcpy(s->page, trial, sizeof(trial));
@@ -168,10 +161,10 @@ static void do_base(struct side *s, const uint8_t *d)
 		want = claimed(&s->page[i]) ? -EBUSY : 0;
 	}
 	if (want == 0 && rc == -ENOSPC) {
-		require(model_ranges(s->page) + 2 > RANGES);
+		REQUIRE(model_ranges(s->page) + 2 > RANGES);
 		return;
 	}
-	require(rc == want);
+	REQUIRE(rc == want);
 	for (unsigned i = first; i < end && rc == 0; i++) {
 		s->page[i] = (struct model_page){.base = type, .type = type};
 	}
@@ -179,7 +172,7 @@ static void do_base(struct side *s, const uint8_t *d)
 	while (rc == 0 && nested_sync(&s->nested, &s->domain->memmap, gpa(0),
 				      gpa(PAGES * PAGE_SIZE)) == -ENOMEM) {
 		nested_flushed(&s->nested);
-		require(nested_refill(&s->nested, s->nested.reserve_count + 1) == 0);
+		REQUIRE(nested_refill(&s->nested, s->nested.reserve_count + 1) == 0);
 	}
 	nested_flushed(&s->nested);
 }
@@ -191,11 +184,11 @@ static void do_open(struct side *s, const uint8_t *d)
 	int rc = memmap_open(&s->domain->memmap, gpa(i * PAGE_SIZE + (d[3] & 0xf)));
 
 	if (type != MEM_HOLE && type != MEM_RESERVED) {
-		require(rc == -EBUSY);
+		REQUIRE(rc == -EBUSY);
 	} else if (rc == -ENOSPC) {
-		require(model_ranges(s->page) + RANGES / 4 + 2 > RANGES);
+		REQUIRE(model_ranges(s->page) + RANGES / 4 + 2 > RANGES);
 	} else {
-		require(rc == 0);
+		REQUIRE(rc == 0);
 		s->page[i].type = MEM_OPEN;
 	}
 }
@@ -206,22 +199,22 @@ static void check_agreement(const struct side *s, bool tables)
 	uint64_t at = 0;
 	gpa_t where;
 
-	require(m->count <= m->capacity);
+	REQUIRE(m->count <= m->capacity);
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct mem_range *r = &m->range[i];
 
-		require(r->start.v == at && r->end.v > at);
-		require(memmap_find(m, r->start) == r && memmap_find(m, gpa(r->end.v - 1)) == r);
+		REQUIRE(r->start.v == at && r->end.v > at);
+		REQUIRE(memmap_find(m, r->start) == r && memmap_find(m, gpa(r->end.v - 1)) == r);
 		for (; at < r->end.v; at += PAGE_SIZE) {
 			const struct model_page *p = &s->page[at / PAGE_SIZE];
 
-			require(r->type == p->type && r->base == p->base);
-			require(!claimed(p) || r->claim.v == p->claim * PAGE_SIZE);
-			require((r->type == MEM_TRAP) == (r->ops != NULL));
+			REQUIRE(r->type == p->type && r->base == p->base);
+			REQUIRE(!claimed(p) || r->claim.v == p->claim * PAGE_SIZE);
+			REQUIRE((r->type == MEM_TRAP) == (r->ops != NULL));
 		}
 	}
-	require(at == m->limit);
-	require(!tables || nested_matches(&s->nested, m, &where));
+	REQUIRE(at == m->limit);
+	REQUIRE(!tables || nested_matches(&s->nested, m, &where));
 }
 
 /* What was told is in order, happened, and is all that happened. */
@@ -229,26 +222,26 @@ static void check_changes(const struct side *s, const struct model_page *before)
 {
 	unsigned told = 0, changed = 0;
 
-	require(host_change_count <= HOST_CHANGES_MAX);
+	REQUIRE(host_change_count <= HOST_CHANGES_MAX);
 	if (host_change_count == 0 && memcmp(before, s->page, sizeof(s->page)) == 0) {
 		return;
 	}
 	for (unsigned i = 0; i < host_change_count; i++) {
 		const struct memmap_change *c = &host_change[i].change;
 
-		require(host_change[i].domain == s->domain);
-		require(c->start.v < c->end.v);
-		require(i == 0 || host_change[i - 1].change.end.v <= c->start.v);
+		REQUIRE(host_change[i].domain == s->domain);
+		REQUIRE(c->start.v < c->end.v);
+		REQUIRE(i == 0 || host_change[i - 1].change.end.v <= c->start.v);
 		for (uint64_t a = c->start.v; a < c->end.v; a += PAGE_SIZE) {
-			require(before[a / PAGE_SIZE].type == c->from);
-			require(s->page[a / PAGE_SIZE].type == c->to && c->from != c->to);
+			REQUIRE(before[a / PAGE_SIZE].type == c->from);
+			REQUIRE(s->page[a / PAGE_SIZE].type == c->to && c->from != c->to);
 			told++;
 		}
 	}
 	for (unsigned i = 0; i < PAGES; i++) {
 		changed += before[i].type != s->page[i].type;
 	}
-	require(told == changed);
+	REQUIRE(told == changed);
 }
 
 static void begin(void)
@@ -259,8 +252,8 @@ static void begin(void)
 		memset(side[i].page, 0, sizeof(side[i].page));
 		side[i].domain =
 			domain_create((uint16_t)i, i == 0, PAGES * PAGE_SIZE, RANGES);
-		require(side[i].domain && nested_init(&side[i].nested, &nested_amd) == 0);
-		require(host_nested_attach(side[i].domain, &side[i].nested));
+		REQUIRE(side[i].domain && nested_init(&side[i].nested, &nested_amd) == 0);
+		REQUIRE(host_nested_attach(side[i].domain, &side[i].nested));
 	}
 }
 
@@ -283,7 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		switch (data[0] & 7) {
 		case 0:
 			do_base(s, data);
-			require(host_change_count == 0);
+			REQUIRE(host_change_count == 0);
 			break;
 		case 1:
 			do_open(s, data);
@@ -297,7 +290,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (s->domain->memmap.generation != mine) {
 			check_agreement(s, size / OP_BYTES % 8 == 0);
 		}
-		require(other->domain->memmap.generation == generation);
+		REQUIRE(other->domain->memmap.generation == generation);
 	}
 	check_agreement(&side[0], true);
 	check_agreement(&side[1], true);

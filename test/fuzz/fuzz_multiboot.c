@@ -10,8 +10,6 @@
  * finds, the sanitized map has for each page the type that a model finds, a
  * place is the highest that is free, and no move of a module destroys anything.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <taproot/types.h>
@@ -19,6 +17,7 @@
 #include "boot.h"
 #include "multiboot.h"
 #include "multiboot2.h"
+#include "require.h"
 
 #define MEMORY    0x1000u
 #define CHOICES   8u
@@ -30,16 +29,6 @@ size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size);
 static const uint8_t *memory;
 static size_t memory_size;
 static struct boot_info info;
-
-static void require(bool condition, const char *what)
-{
-	if (!condition) {
-		fprintf(stderr, "does not hold: %s\n", what);
-		abort();
-	}
-}
-
-#define REQUIRE(condition) require(condition, #condition)
 
 static const void *view(void *ctx, uint64_t a, uint32_t len)
 {

@@ -11,30 +11,25 @@
 #include <taproot/log.h>
 #include <taproot/option.h>
 
+#include "require.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size);
-
-static void require(bool condition)
-{
-	if (!condition) {
-		abort();
-	}
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct options o;
 	char *line = malloc(size + 1);
 
-	require(line != NULL);
+	REQUIRE(line != NULL);
 	memcpy(line, data, size);
 	line[size] = '\0';
 	option_parse(&o, line);
-	require(o.console <= PORT_COM2 && o.record <= PORT_COM2 && o.record != PORT_COM1);
-	require(o.loglvl <= LOG_TRACE);
-	require(o.dom0_mem % PAGE_SIZE == 0);
-	require(memchr(o.dom0_cmdline, '\0', sizeof(o.dom0_cmdline)) != NULL);
-	require(strlen(o.dom0_cmdline) <= size);
+	REQUIRE(o.console <= PORT_COM2 && o.record <= PORT_COM2 && o.record != PORT_COM1);
+	REQUIRE(o.loglvl <= LOG_TRACE);
+	REQUIRE(o.dom0_mem % PAGE_SIZE == 0);
+	REQUIRE(memchr(o.dom0_cmdline, '\0', sizeof(o.dom0_cmdline)) != NULL);
+	REQUIRE(strlen(o.dom0_cmdline) <= size);
 	free(line);
 	return 0;
 }
@@ -52,7 +47,7 @@ size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size)
 		return 0;
 	}
 	len = strlen(seed[index]);
-	require(len < size);
+	REQUIRE(len < size);
 	memcpy(buf, seed[index], len);
 	return len;
 }

@@ -12,13 +12,13 @@
  * entries in the trail, the trail breaks when an entry changes, and the bytes
  * fetched page by page are those that the model finds one by one.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <taproot/insn.h>
 
 #include "walk.h"
+#include "require.h"
 
 #define PAGES  16u
 #define HOLE   7u /* a page that is not RAM */
@@ -31,16 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size);
 
 static uint8_t *page[PAGES];
-
-static void require(bool condition, const char *what)
-{
-	if (!condition) {
-		fprintf(stderr, "does not hold: %s\n", what);
-		abort();
-	}
-}
-
-#define REQUIRE(condition) require(condition, #condition)
 
 static uint8_t *ram_at(uint64_t a)
 {
