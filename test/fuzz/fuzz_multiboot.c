@@ -146,6 +146,11 @@ static void check_string2(uint64_t a, uint32_t len, const char *got, size_t room
 {
 	size_t n = 0;
 
+	/* A tag that sticks out of memory has no string. */
+	if (!view(NULL, a, (uint32_t)MIN((size_t)len, room))) {
+		REQUIRE(got[0] == 0);
+		return;
+	}
 	while (n < room - 1 && n < len && *(const char *)view(NULL, a + n, 1)) {
 		REQUIRE(got[n] == *(const char *)view(NULL, a + n, 1));
 		n++;
