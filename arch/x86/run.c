@@ -65,10 +65,8 @@ static NORETURN void domain_ended(struct domain *d)
 
 static void deferred_work(struct vcpu *v)
 {
-	while (v->deferred) {
-		if (v->deferred(v) == 0) {
-			v->deferred = NULL;
-		}
+	while (v->deferred && v->domain->end == DOMAIN_RUNNING) {
+		(void)vcpu_deferred_piece(v);
 		irq_window();
 	}
 	hvm_refill(v->domain);
@@ -141,12 +139,14 @@ struct vcpu *hvm_work(struct vcpu *v)
 		if (v->domain->end != DOMAIN_RUNNING) {
 			domain_ended(v->domain);
 		}
+		/* Before what stops or resets the vCPU: it is part of its last instruction. */
+		if (v->deferred != NULL || v->domain->refill) {
+			deferred_work(v);
+			continue;
+		}
 		if (vcpu_needs_attention(&v->life) && !vcpu_attend(v)) {
 			wait_for_start(v);
 			continue;
-		}
-		if (v->deferred != NULL || v->domain->refill) {
-			deferred_work(v);
 		}
 		hvm_pass_nmi();
 		if (v->arch->halted || v->wait) {

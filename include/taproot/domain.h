@@ -51,10 +51,12 @@ struct vcpu {
 	 */
 	bool (*wait)(struct vcpu *v);
 	/*
-	 * Work to be done before the vCPU executes its next instruction, in
-	 * pieces when long: set by anybody, run by the run loop.
+	 * Work to be done before the vCPU executes its next instruction, in pieces:
+	 * set by domain_defer() on its own processor, run by the run loop, which
+	 * takes interrupts after each piece. Returns 0 when finished, -EAGAIN for
+	 * another round.
 	 */
-	int (*deferred)(struct vcpu *v); /* returns 0 when finished, -EAGAIN for another round */
+	int (*deferred)(struct vcpu *v);
 };
 
 struct domain {
@@ -100,6 +102,15 @@ struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit,
  * runs, the others wait to be started. -ENOMEM, -ENOSPC.
  */
 int domain_add_vcpu(struct domain *d, uint32_t apic_id, unsigned cpu, bool x2apic) MUST_CHECK;
+
+/*
+ * Something of the domain is left to be done in pieces: tables that follow its memmap, virtual
+ * functions. The vCPU that runs on this processor does it before its next instruction; any
+ * other may help. False: none runs here, so the caller does it now.
+ */
+bool domain_defer(struct domain *d);
+/* A piece of what the vCPU has to do. False: nothing is left. No lock is held. */
+bool vcpu_deferred_piece(struct vcpu *v);
 
 struct frames;
 
