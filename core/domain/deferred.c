@@ -8,10 +8,15 @@
 #include <taproot/arch.h>
 #include <taproot/domain.h>
 #include <taproot/errno.h>
+#include <taproot/pci.h>
 
 static int go_on(struct vcpu *v)
 {
-	return memmap_follow_on(v->domain) ? -EAGAIN : 0;
+	struct domain *d = v->domain;
+	bool more = memmap_follow_on(d);
+
+	/* Mappings first: a piece of this may make more of those. */
+	return more || (d->pci && pci_root_go_on(d->pci)) ? -EAGAIN : 0;
 }
 
 bool domain_defer(struct domain *d)
