@@ -41,6 +41,7 @@ class Run:
 		self.disk = logs / (self.name + ".disk")
 		self.record = logs / (self.name + ".record")
 		self.trace = logs / (self.name + ".trace")
+		self.qemu_log = logs / (self.name + ".qemu")
 		self.folder = tempfile.mkdtemp(prefix="taproot-")
 		self.vm = None
 		self.peer = None
@@ -56,9 +57,14 @@ class Run:
 		with open(path, "rb") as f:
 			return f.read()
 
+	def triple_fault(self):
+		"""A triple fault of the hypervisor's own leaves nothing on the console."""
+		seen = (self.qemu_log.exists() and
+			"Triple fault" in self.qemu_log.read_text(errors="replace"))
+		return " (a triple fault: %s)" % self.qemu_log if seen else ""
+
 	def baseline(self):
-		path = bare_run(self.test, self.log_path.parent)
-		return path.read_text() if path.exists() else ""
+		return bare_run(self.test, self.log_path.parent).read_text()
 
 	def baseline_trace(self):
 		"""Where the writes of the same test without the hypervisor are."""
@@ -126,6 +132,9 @@ def command(run, bare):
 		argv.append("-no-reboot")
 	if test.get("trace"):
 		argv += writes.arguments(run.trace)
+	else:  # a trace goes to the same file
+		argv += ["-d", "cpu_reset,guest_errors",
+			 "-D", machine.quote(run.qemu_log)]
 	if test.get("record"):
 		argv += ["-serial", "file:" + machine.quote(run.record)]
 	if "poke" in test:
@@ -133,22 +142,27 @@ def command(run, bare):
 	return argv
 
 
-def play_bare(run, argv, path):
+def play_bare(run, argv, path, limit):
 	"""Boots once; the console, and what was traced, are kept if all was done."""
 	traced = run.test.get("trace")
-	run.vm = qemu.Vm(argv, run.folder, run.log_path,
-			 run.test.get("timeout", DEFAULT_TIMEOUT))
+	run.vm = qemu.Vm(argv, run.folder, run.log_path, limit)
 	try:
-		run.vm.wait_for(r"T: done")
+		complete = run.vm.wait_for(r"T: done")
 		if traced:
 			run.vm.wait_end()
+	except qemu.Timeout:
+		complete = False
+		run.vm.log_state()
 	finally:
 		run.vm.stop()
-	if run.vm.count(r"T: done"):
+	if complete:
 		if traced:
 			writes.condense(run.trace)
 			run.trace.rename(path.with_suffix(".trace"))
 		path.write_text(run.text())
+	else:
+		print("note: %s on the bare machine did not end; log: %s" %
+		      (run.name, run.log_path), flush=True)
 
 
 def bare_run(test, logs):
@@ -170,11 +184,16 @@ def bare_run(test, logs):
 	path = machine.BUILD / ("baseline-%s-%s.txt" %
 				(test["name"], key.hexdigest()[:16]))
 	# More than once: on a busy machine bare Linux may find its timer missing.
-	for _ in range(BARE_TRIES):
+	limit = test.get("timeout", DEFAULT_TIMEOUT) / BARE_TRIES
+	for number in range(BARE_TRIES):
 		if path.exists():
 			break
-		play_bare(run, argv, path)
+		run.log_path = logs / ("%s.%d.log" % (run.name, number))
+		play_bare(run, argv, path, limit)
 	run.clean()
+	if not path.exists():
+		raise RuntimeError("the machine without the hypervisor never got "
+				   "to its end; logs: %s" % logs)
 	return path
 
 
@@ -213,8 +232,8 @@ def follow(run):
 		status = vm.wait_end()
 		reason = vm.qmp.shutdown_reason()
 		if status != 0 or reason != "guest-shutdown":
-			yield "the machine ended with status %d, reason %s, " \
-			      "not by powering off" % (status, reason)
+			yield "the machine ended with status %d, reason %s%s, " \
+			      "not by powering off" % (status, reason, run.triple_fault())
 	else:
 		for pattern, times in wanted(run):
 			vm.wait_for(pattern, times)
