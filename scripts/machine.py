@@ -42,6 +42,11 @@ def qemu_binary():
 	return str(cache() / "bin" / "qemu-system-x86_64")
 
 
+def qemu_since():
+	"""When that QEMU was put into the cache."""
+	return (cache() / "qemu" / ".recipe").stat().st_mtime
+
+
 def default_kernel():
 	"""The series of the host's own release, 6.1 or 6.12."""
 	return os.environ["KERNEL"]

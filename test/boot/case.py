@@ -7,7 +7,6 @@ Not supported: tests with more than one hold.
 """
 import hashlib
 import importlib
-import os
 import re
 import shutil
 import tempfile
@@ -180,11 +179,11 @@ def bare_run(test, logs):
 	form = Path(writes.__file__).read_text() if test.get("trace") else ""
 	key = hashlib.sha256(repr((fixed, test, machine.kernel_version(series),
 				   state.st_size, state.st_mtime, form,
-				   os.stat(argv[0]).st_mtime)).encode())
+				   machine.qemu_since())).encode())
 	path = machine.BUILD / ("baseline-%s-%s.txt" %
 				(test["name"], key.hexdigest()[:16]))
 	# More than once: on a busy machine bare Linux may find its timer missing.
-	limit = test.get("timeout", DEFAULT_TIMEOUT) / BARE_TRIES
+	limit = test.get("timeout", DEFAULT_TIMEOUT) / 2
 	for number in range(BARE_TRIES):
 		if path.exists():
 			break
