@@ -40,8 +40,21 @@ void (*host_quiesce)(void);
 
 static uint8_t heap_area[HEAP_SIZE] __attribute__((aligned(4096)));
 
+static struct vcpu *vcpu_current;
+
+void host_vcpu_set(struct vcpu *v)
+{
+	vcpu_current = v;
+}
+
+struct vcpu *arch_vcpu_current(const struct domain *d)
+{
+	return vcpu_current && vcpu_current->domain == d ? vcpu_current : NULL;
+}
+
 void host_reset(void)
 {
+	vcpu_current = NULL;
 	host_console_clear();
 	host_debug_key = '\0';
 	host_panic_expected = false;

@@ -57,6 +57,8 @@ extern void (*host_quiesce)(void);
 void host_cpu_set_count(unsigned count);
 /* The processor that the calling thread is from now on. */
 void host_cpu_set(unsigned cpu);
+/* The vCPU that executes what comes next: long work is left to it. NULL, as at the start: none. */
+void host_vcpu_set(struct vcpu *v);
 /* Set the time without running timers. */
 void host_time_set(uint64_t ticks);
 void host_time_set_hz(uint64_t hz);

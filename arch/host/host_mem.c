@@ -7,7 +7,7 @@
 #include <taproot/domain.h>
 #include <taproot/errno.h>
 #include <taproot/heap.h>
-#include <taproot/panic.h>
+#include <taproot/iommu.h>
 #include <taproot/string.h>
 
 #include "host_mem.h"
@@ -55,6 +55,7 @@ void host_mem_reset(void)
 	attached_count = 0;
 	host_pool_keep = 0;
 	host_changes_clear();
+	iommu_register(NULL, &nested_vtd, NULL); /* its tables were in the heap */
 }
 
 void *arch_hpa_to_va(hpa_t a)
@@ -108,19 +109,57 @@ bool host_nested_attach(struct domain *d, struct nested *n)
 	return true;
 }
 
-static void follow(struct nested *n, const struct memmap *m, const struct memmap_change *c)
+static uint64_t work_of(const struct domain *d, unsigned *trees)
 {
-	gpa_t start = c->start;
-	gpa_t end = c->end;
+	uint64_t work = iommu_work(d, trees);
 
-	while (nested_sync(n, m, start, end) == -ENOMEM) {
-		int rc = nested_refill(n, n->reserve_count + 2 * NESTED_PAGES_PER_CHANGE);
-
-		ASSERT(rc == 0);
-		start = gpa(ALIGN_DOWN(start.v, GIB));
-		end = gpa(ALIGN_UP(end.v, GIB));
+	for (unsigned j = 0; j < attached_count; j++) {
+		if (attached[j].domain == d) {
+			work += attached[j].nested->work;
+			(*trees)++;
+		}
 	}
-	nested_flushed(n);
+	return work;
+}
+
+/* As on the machine, but with as many trees as were attached, or none. */
+int arch_memmap_sync(struct domain *d, gpa_t *at, gpa_t end, unsigned *work)
+{
+	unsigned trees;
+	uint64_t enough = work_of(d, &trees) + *work;
+	unsigned share = *work / MAX(trees, 1u);
+	uint64_t done;
+	gpa_t stop = end;
+	int result = 0;
+
+	for (unsigned j = 0; j < attached_count; j++) {
+		gpa_t here = *at;
+
+		if (attached[j].domain == d) {
+			int rc = nested_sync_part(attached[j].nested, &d->memmap, &here, stop,
+						  share);
+
+			result = rc ? rc : result;
+			stop = here;
+		}
+	}
+	if (iommu_sync(d, *at, &stop, share)) {
+		result = -ENOMEM;
+	}
+	done = work_of(d, &trees);
+	*work = stop.v < end.v || done >= enough ? 0 : (unsigned)(enough - done);
+	*at = stop;
+	return result;
+}
+
+void arch_memmap_flush(struct domain *d)
+{
+	for (unsigned j = 0; j < attached_count; j++) {
+		if (attached[j].domain == d) {
+			nested_flushed(attached[j].nested);
+		}
+	}
+	iommu_flush(d);
 }
 
 int arch_memmap_prepare(struct domain *d, unsigned pages)
@@ -156,10 +195,6 @@ void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, 
 			host_change[host_change_count].change = changes[i];
 		}
 		host_change_count++;
-		for (unsigned j = 0; j < attached_count; j++) {
-			if (attached[j].domain == d) {
-				follow(attached[j].nested, &d->memmap, &changes[i]);
-			}
-		}
 	}
+	memmap_follow(d, changes, count);
 }

@@ -59,6 +59,7 @@ void hvm_refill(struct domain *d)
 	if (d->pci && pci_root_refill(d->pci)) {
 		log_guest("d%u: no memory for PCI functions that appear", d->id);
 	}
+	memmap_follow_missed(d);
 	lock_acquire(&d->mem_lock);
 	if (n->reserve_count < HVM_RESERVE_PAGES / 2 && nested_refill(n, HVM_RESERVE_PAGES)) {
 		log_error("d%u: no memory for nested page tables (%u pages free)", d->id,
@@ -132,36 +133,54 @@ void arch_memmap_settle(struct domain *d)
 	trim(d, SERIES_PAGES);
 }
 
-/* One change; when the reserve is used up, once more with what it has freed until now. */
-static int sync_change(struct domain *d, const struct memmap_change *c)
+void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
+{
+	/* Not built yet: derived as a whole later. */
+	if (d->arch && d->arch->npt.root) {
+		memmap_follow(d, changes, count);
+	}
+}
+
+/* When the reserve is used up, once more with what it has freed until now. */
+static int sync_processors(struct domain *d, gpa_t start, gpa_t *end, unsigned work)
 {
 	struct nested *n = &d->arch->npt;
-	int rc = nested_sync(n, &d->memmap, c->start, c->end);
+	gpa_t at = start;
+	int rc = nested_sync_part(n, &d->memmap, &at, *end, work);
 
 	if (rc && n->freed_count) {
 		(void)hvm_shootdown(d);
 		nested_flushed(n);
-		rc = nested_sync(n, &d->memmap, c->start, c->end);
+		at = start;
+		rc = nested_sync_part(n, &d->memmap, &at, *end, work);
 	}
+	*end = at;
 	return rc;
 }
 
-void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
+/* The work is shared by the trees. */
+int arch_memmap_sync(struct domain *d, gpa_t *at, gpa_t end, unsigned *work)
 {
-	if (!d->arch || !d->arch->npt.root) {
-		return; /* not built yet: derived as a whole later */
-	}
-	for (unsigned i = 0; i < count; i++) {
-		if (sync_change(d, &changes[i])) {
-			log_error("d%u: nested tables behind the memory map at 0x%llx: mapped at "
-				  "the next access",
-				  d->id, (unsigned long long)changes[i].start.v);
-		}
-	}
+	const struct nested *n = &d->arch->npt;
+	unsigned tables;
+	uint64_t enough = iommu_work(d, &tables) + n->work + *work;
+	unsigned share = *work / (1 + tables);
+	gpa_t stop = end;
+	int rc = sync_processors(d, *at, &stop, share);
+	int rc_devices = iommu_sync(d, *at, &stop, share);
+	uint64_t done = iommu_work(d, &tables) + n->work;
+
+	*work = stop.v < end.v || done >= enough ? 0 : (unsigned)(enough - done);
+	*at = stop;
+	return rc ? rc : rc_devices;
+}
+
+void arch_memmap_flush(struct domain *d)
+{
 	__atomic_store_n(&d->refill, true, __ATOMIC_RELAXED);
 	(void)hvm_shootdown(d);
 	nested_flushed(&d->arch->npt);
-	iommu_memmap_changed(d, changes, count);
+	iommu_flush(d);
 }
 
 void hvm_log_vcpus(struct domain *d)
@@ -173,6 +192,13 @@ void hvm_log_vcpus(struct domain *d)
 			hvm->log_state(d->vcpu[i]);
 		}
 	}
+}
+
+struct vcpu *arch_vcpu_current(const struct domain *d)
+{
+	struct vcpu *v = this_cpu()->vcpu;
+
+	return v && v->domain == d ? v : NULL;
 }
 
 void arch_vcpu_kick(struct vcpu *v)

@@ -257,7 +257,7 @@ static inline bool hvm_has_work(const struct vcpu *v)
 
 	return (__atomic_load_n(&d->end, __ATOMIC_RELAXED) | d->refill | v->arch->halted |
 		__atomic_load_n(&v->life.state, __ATOMIC_RELAXED) | this_cpu()->nmi_pending |
-		(uintptr_t)v->deferred | (uintptr_t)v->wait) != 0;
+		v->behind | (uintptr_t)v->deferred | (uintptr_t)v->wait) != 0;
 }
 
 /* The vCPU to enter now, with everything done that comes before. */

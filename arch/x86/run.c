@@ -63,6 +63,16 @@ static NORETURN void domain_ended(struct domain *d)
 	}
 }
 
+/* What the vCPU has left of its domain's to be done, then what trap paths have used up. */
+static void catch_up(struct vcpu *v)
+{
+	while (v->behind && v->domain->end == DOMAIN_RUNNING) {
+		vcpu_catch_up(v);
+		irq_window();
+	}
+	hvm_refill(v->domain);
+}
+
 /* A piece of it. Before the next, what has come meanwhile: the end of the domain, INIT. */
 static void deferred_work(struct vcpu *v)
 {
@@ -139,12 +149,14 @@ struct vcpu *hvm_work(struct vcpu *v)
 		if (v->domain->end != DOMAIN_RUNNING) {
 			domain_ended(v->domain);
 		}
+		/* Before what stops or resets the vCPU: it is part of its last instruction. */
+		if (v->behind || v->domain->refill) {
+			catch_up(v);
+			continue;
+		}
 		if (vcpu_needs_attention(&v->life) && !vcpu_attend(v)) {
 			wait_for_start(v);
 			continue;
-		}
-		if (v->domain->refill) {
-			hvm_refill(v->domain);
 		}
 		if (v->deferred) {
 			deferred_work(v);

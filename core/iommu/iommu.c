@@ -91,19 +91,39 @@ int iommu_domain_build(struct domain *d)
 	return 0;
 }
 
-void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count)
+uint64_t iommu_work(const struct domain *d, unsigned *tables)
+{
+	uint64_t work = 0;
+
+	*tables = 0;
+	for (unsigned i = 0; i < iommu.table_count; i++) {
+		if (iommu.table[i].domain == d) {
+			work += iommu.table[i].tree.work;
+			(*tables)++;
+		}
+	}
+	return work;
+}
+
+/* A table that stops early does so for all behind it; those before it did more than they had to. */
+int iommu_sync(struct domain *d, gpa_t start, gpa_t *end, unsigned work)
+{
+	int result = 0;
+
+	for (unsigned i = 0; i < iommu.table_count; i++) {
+		int rc = iommu.table[i].domain == d ? table_sync(&iommu.table[i], start, end, work)
+						    : 0;
+
+		result = rc ? rc : result;
+	}
+	return result;
+}
+
+void iommu_flush(struct domain *d)
 {
 	for (unsigned i = 0; i < iommu.table_count; i++) {
-		struct iommu_table *t = &iommu.table[i];
-
-		for (unsigned n = 0; t->domain == d && n < count; n++) {
-			const struct memmap_change *c = &changes[n];
-
-			if (table_sync(t, c->start, c->end)) {
-				t->behind = true;
-				d->refill = true;
-			}
-			table_flush(t, c->start, c->end);
+		if (iommu.table[i].domain == d) {
+			table_flush(&iommu.table[i]);
 		}
 	}
 }
@@ -238,7 +258,8 @@ static void log_table(const struct iommu_table *t, unsigned number)
 	log_info("iommu: table %u root 0x%lx tag %u, %s, regions 0x%lx, %u pages", number,
 		 t->tree.root_hpa.v, t->id, t->domain ? "hardware domain" : "quarantine",
 		 t->regions, t->tree.table_pages);
-	if (t->domain && !iommu.regions && !nested_matches(&t->tree, &t->domain->memmap, &where)) {
+	if (t->domain && !iommu.regions && memmap_is_followed(&t->domain->memmap) &&
+	    !nested_matches(&t->tree, &t->domain->memmap, &where)) {
 		log_error("iommu: table %u differs from the memory map at 0x%lx", number, where.v);
 	}
 }

@@ -38,10 +38,10 @@ extern struct iommu iommu;
 
 /* table.c */
 struct iommu_table *table_create(struct domain *d, uint64_t regions);
-/* -ENOMEM: the reserve did not suffice. */
-int table_sync(struct iommu_table *t, gpa_t start, gpa_t end) MUST_CHECK;
-/* The hardware forgets what it cached of [start, end), and the tables that the change freed. */
-void table_flush(struct iommu_table *t, gpa_t start, gpa_t end);
+/* As iommu_sync(), of one table. */
+int table_sync(struct iommu_table *t, gpa_t start, gpa_t *end, unsigned work) MUST_CHECK;
+/* The hardware forgets what it cached of what changed, and the tables that were freed. */
+void table_flush(struct iommu_table *t);
 
 /* iommu.c; the lock is held. Attach `requester` as it sends for `device`. */
 void iommu_attach(struct domain *d, sbdf_t device, sbdf_t requester);

@@ -20,6 +20,7 @@
 /* What changes on trap paths may use before the next refill. */
 #define RESERVE_PAGES 24u
 #define BUILD_PAGES   256u
+#define BUILD_WORK       (BUILD_PAGES / 2 * 512)
 #define TABLE_LEVELS_MAX 5 /* VT-d 4.1 9.8 */
 
 /* ---- units that do not snoop ---- */
@@ -87,21 +88,35 @@ static uint64_t next_region(uint64_t a, uint64_t end, uint64_t *skip)
 	return stop;
 }
 
-int table_sync(struct iommu_table *t, gpa_t start, gpa_t end)
+static void note_stale(struct iommu_table *t, uint64_t start, uint64_t end)
 {
+	bool first = t->stale_end == 0;
+
+	t->stale_start = first ? start : MIN(t->stale_start, start);
+	t->stale_end = MAX(t->stale_end, end);
+}
+
+int table_sync(struct iommu_table *t, gpa_t start, gpa_t *end, unsigned work)
+{
+	uint64_t enough = t->tree.work + work;
 	uint64_t a = start.v;
 	int rc = 0;
 
-	while (a < end.v) {
+	while (a < end->v && (a == start.v || t->tree.work < enough)) {
 		uint64_t skip;
-		uint64_t stop = next_region(a, end.v, &skip);
-		int this =
-			stop > a ? nested_sync(&t->tree, &t->domain->memmap, gpa(a), gpa(stop)) : 0;
+		uint64_t stop = next_region(a, end->v, &skip);
+		gpa_t at = gpa(a);
+		int this = 0;
 
+		if (stop > a) {
+			this = nested_sync_part(&t->tree, &t->domain->memmap, &at, gpa(stop), work);
+		}
 		rc = this ? this : rc;
-		a = MAX(skip, stop);
+		a = at.v < stop ? at.v : MAX(skip, stop);
 	}
-	write_back(&t->tree, start.v, end.v);
+	*end = gpa(MIN(a, end->v));
+	write_back(&t->tree, start.v, end->v);
+	note_stale(t, start.v, end->v);
 	return rc;
 }
 
@@ -111,13 +126,14 @@ int table_sync(struct iommu_table *t, gpa_t start, gpa_t end)
  * of the way there is not of the changed range alone; then the tables can be
  * used again.
  */
-void table_flush(struct iommu_table *t, gpa_t start, gpa_t end)
+void table_flush(struct iommu_table *t)
 {
 	if (iommu.translating && t->tree.freed_count) {
 		iommu.ops->flush(t, gpa(0), gpa(t->domain->memmap.limit), true);
-	} else if (iommu.translating) {
-		iommu.ops->flush(t, start, end, true);
+	} else if (iommu.translating && t->stale_end) {
+		iommu.ops->flush(t, gpa(t->stale_start), gpa(t->stale_end), true);
 	}
+	t->stale_start = t->stale_end = 0;
 	nested_flushed(&t->tree);
 }
 
@@ -141,22 +157,25 @@ static int map_regions(struct iommu_table *t)
 	return 0;
 }
 
-/* Refill and go on until all of it fits. */
+/* Refill, and go on where it stopped, until all of it fits. */
 static int table_build(struct iommu_table *t)
 {
 	gpa_t end = gpa(t->domain->memmap.limit);
+	gpa_t at = gpa(0);
 	int rc;
 
-	do {
+	while (at.v < end.v) {
+		gpa_t stop = end;
+
 		if (nested_refill(&t->tree, BUILD_PAGES)) {
 			return -ENOMEM;
 		}
-	} while (table_sync(t, gpa(0), end));
-	rc = nested_refill(&t->tree, BUILD_PAGES);
-	if (rc == 0) {
-		rc = map_regions(t);
+		if (table_sync(t, at, &stop, BUILD_WORK) == 0) {
+			at = stop;
+		}
 	}
-	nested_flushed(&t->tree); /* nobody has seen them yet */
+	rc = map_regions(t);
+	table_flush(t); /* nobody has seen them yet */
 	nested_trim(&t->tree, RESERVE_PAGES);
 	return rc;
 }
@@ -181,24 +200,6 @@ struct iommu_table *table_create(struct domain *d, uint64_t regions)
 	return t;
 }
 
-static int table_refill(struct iommu_table *t)
-{
-	int rc = 0;
-
-	if (t->tree.reserve_count < RESERVE_PAGES / 2) {
-		rc = nested_refill(&t->tree, RESERVE_PAGES);
-	}
-	while (rc == 0 && t->behind) {
-		t->behind = false;
-		if (table_sync(t, gpa(0), gpa(t->domain->memmap.limit))) {
-			t->behind = true;
-			rc = nested_refill(&t->tree, BUILD_PAGES);
-		}
-		table_flush(t, gpa(0), gpa(t->domain->memmap.limit));
-	}
-	return rc;
-}
-
 int iommu_refill(struct domain *d)
 {
 	int rc = 0;
@@ -211,8 +212,10 @@ int iommu_refill(struct domain *d)
 	lock_release(&iommu.lock);
 	lock_acquire(&d->mem_lock);
 	for (unsigned i = 0; i < iommu.table_count && rc == 0; i++) {
-		if (iommu.table[i].domain == d) {
-			rc = table_refill(&iommu.table[i]);
+		struct nested *n = &iommu.table[i].tree;
+
+		if (iommu.table[i].domain == d && n->reserve_count < RESERVE_PAGES / 2) {
+			rc = nested_refill(n, RESERVE_PAGES);
 		}
 	}
 	lock_release(&d->mem_lock);

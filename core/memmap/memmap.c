@@ -26,6 +26,7 @@ void memmap_init(struct memmap *m, struct domain *d, struct mem_range *storage, 
 	m->range = storage;
 	m->capacity = capacity;
 	m->limit = limit;
+	m->piece = MEMMAP_PIECE;
 	m->count = 1;
 	m->range[0] = (struct mem_range){
 		.start = gpa(0),

@@ -142,6 +142,16 @@ int nested_init(struct nested *n, const struct nested_format *format)
 	return 0;
 }
 
+/* What clearing a table of leaves costs, in entries written. */
+#define LOWEST_WORK 64u
+
+static void clear_lowest(struct nested *n, uint64_t *table)
+{
+	memset(table, 0, PAGE_SIZE);
+	table_give(n, table);
+	n->work += LOWEST_WORK;
+}
+
 /* Free every table below `table`, which lies at `level`, and leave it all zero. */
 static void clear_below(struct nested *n, uint64_t *table, unsigned level)
 {
@@ -149,6 +159,12 @@ static void clear_below(struct nested *n, uint64_t *table, unsigned level)
 	unsigned at[LEVELS_MAX] = {0};
 	unsigned low = level;
 
+	if (level == 0) {
+		memset(table, 0, PAGE_SIZE);
+		n->work += LOWEST_WORK;
+		return;
+	}
+	n->work += ENTRIES;
 	stack[level] = table;
 	for (;;) {
 		uint64_t *entry = &stack[low][at[low]];
@@ -166,9 +182,15 @@ static void clear_below(struct nested *n, uint64_t *table, unsigned level)
 			uint64_t *child = table_of(n, *entry);
 
 			*entry = 0;
+			if (low == 1) {
+				clear_lowest(n, child);
+				at[low]++;
+				continue;
+			}
 			low--;
 			stack[low] = child;
 			at[low] = 0;
+			n->work += ENTRIES;
 			continue;
 		}
 		*entry = 0;
@@ -221,6 +243,7 @@ static uint64_t *entry_descend(struct nested *n, uint64_t *entry, unsigned level
 		for (unsigned i = 0; i < ENTRIES; i++) {
 			child[i] = leaf + i * level_size(level - 1);
 		}
+		n->work += ENTRIES;
 	}
 	entry_write(entry, arch_va_to_hpa(child).v | n->format.table_bits);
 	return child;
@@ -263,6 +286,7 @@ static uint64_t fill(struct nested *n, uint64_t *table, unsigned i, unsigned lev
 	unsigned end = (unsigned)MIN(ENTRIES, i + (size >> (PAGE_SHIFT + 9 * level)));
 	uint64_t step = level_size(level);
 
+	n->work += end - i;
 	if (level == 0) {
 		write_run(&table[i], end - i, leaf, step);
 	} else {
@@ -354,10 +378,11 @@ static const uint64_t *prune(struct nested *n, uint64_t a, const uint64_t *full)
 }
 
 /* Clear entries of a lowest table from index `i` on, to its end or for `size` bytes. Returns the bytes. */
-static uint64_t clear_leaves(uint64_t *table, unsigned i, uint64_t size)
+static uint64_t clear_leaves(struct nested *n, uint64_t *table, unsigned i, uint64_t size)
 {
 	unsigned end = (unsigned)MIN(ENTRIES, i + (size >> PAGE_SHIFT));
 
+	n->work += end - i;
 	write_run(&table[i], end - i, 0, 0);
 	return (end - i) * PAGE_SIZE;
 }
@@ -379,6 +404,7 @@ static uint64_t clear_entries(struct nested *n, uint64_t *table, unsigned level,
 		}
 		at += size;
 		i++;
+		n->work++;
 	} while (i < ENTRIES && at < end && end - at >= size);
 	return at;
 }
@@ -403,7 +429,7 @@ static uint64_t unmap_run(struct nested *n, uint64_t at, uint64_t end, int *rc)
 		}
 		table = child;
 	}
-	return at + clear_leaves(table, level_index(at, 0), end - at);
+	return at + clear_leaves(n, table, level_index(at, 0), end - at);
 }
 
 int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size)

@@ -111,7 +111,7 @@ static void widen(struct run *run, uint64_t size, uint64_t step, uint64_t limit)
 	}
 }
 
-static int sync_piece(struct nested *n, struct run *run, uint64_t limit)
+static int sync_run(struct nested *n, struct run *run, uint64_t limit)
 {
 	if (run->kind == KIND_NONE) {
 		return nested_unmap(n, gpa(run->start), run->end - run->start);
@@ -124,55 +124,76 @@ static int sync_piece(struct nested *n, struct run *run, uint64_t limit)
 			  run->kind == KIND_WB ? NESTED_WB : NESTED_UC, true, NULL);
 }
 
-/* A run, around the RAM in it that was given back. */
-static int sync_run(struct nested *n, const struct run *run, uint64_t limit)
+/* RAM that was given back is a run of its own, and so is what lies between. */
+static void around_absent(struct run *run)
 {
-	uint64_t at = run->start;
+	bool unmapped = false;
+
+	if (run->kind == KIND_WB) {
+		run->end = memmap_unmapped_run(run->m, run->start, run->end, &unmapped);
+	}
+	if (unmapped) {
+		run->kind = KIND_NONE;
+	}
+}
+
+/* What a run costs besides its entries. */
+#define RUN_WORK 64u
+
+/* Where a run from `at` on is cut: `work` of the largest leaves further at most. */
+static uint64_t cut(const struct nested *n, uint64_t at, unsigned work)
+{
+	uint64_t size = n->format.only_4k ? PAGE_SIZE : n->format.has_1g ? GIB : 2 * MIB;
+
+	/* Whole tables, so that no superpage is cut, whatever the other tables' format is. */
+	for (size *= 512; work >= 1024; work /= 2) {
+		size *= 2;
+	}
+	return ALIGN_DOWN(at, size) + size;
+}
+
+int nested_sync_part(struct nested *n, const struct memmap *m, gpa_t *start, gpa_t end,
+		     unsigned work)
+{
+	uint64_t limit = reach(n, m);
+	uint64_t at = ALIGN_DOWN(start->v, PAGE_SIZE);
+	uint64_t stop = end.v >= limit ? limit : ALIGN_UP(end.v, PAGE_SIZE);
+	const struct mem_range *r = memmap_find(m, gpa(at));
+	uint64_t enough = n->work + work;
 	int result = 0;
 
-	while (at < run->end) {
-		struct run piece = *run;
-		bool unmapped = false;
+	while (at < stop && n->work < enough) {
+		struct run run = {.start = at, .kind = kind_of(r), .m = m, .first = r};
+		uint64_t high = MIN(stop, cut(n, at, work));
 		int rc;
 
-		piece.start = at;
-		if (run->kind == KIND_WB) {
-			piece.end = memmap_unmapped_run(run->m, at, run->end, &unmapped);
+		/* The array covers the address space up to the limit, so r stays inside it. */
+		while (r->end.v < high && kind_of(r + 1) == run.kind) {
+			r++;
 		}
-		if (unmapped) {
-			piece.kind = KIND_NONE;
-		}
-		at = piece.end;
-		rc = sync_piece(n, &piece, limit);
+		run.last = r;
+		run.end = MIN(high, r->end.v);
+		around_absent(&run);
+		at = run.end;
+		n->work += RUN_WORK;
+		rc = sync_run(n, &run, limit);
 		result = rc ? rc : result;
+		if (at == r->end.v) {
+			r++;
+		}
 	}
+	*start = at < stop ? gpa(at) : end;
 	return result;
 }
 
 int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end)
 {
-	uint64_t limit = reach(n, m);
-	uint64_t at = ALIGN_DOWN(start.v, PAGE_SIZE);
-	uint64_t stop = end.v >= limit ? limit : ALIGN_UP(end.v, PAGE_SIZE);
-	const struct mem_range *r = memmap_find(m, gpa(at));
 	int result = 0;
 
-	while (at < stop) {
-		struct run run = {.start = at, .kind = kind_of(r), .m = m, .first = r};
-		int rc;
+	while (start.v < end.v) {
+		int rc = nested_sync_part(n, m, &start, end, UINT32_MAX);
 
-		/* The array covers the address space up to the limit, so r stays inside it. */
-		while (r->end.v < stop && kind_of(r + 1) == run.kind) {
-			r++;
-		}
-		run.last = r;
-		run.end = MIN(stop, r->end.v);
-		at = run.end;
-		rc = sync_run(n, &run, limit);
-		if (rc) {
-			result = rc;
-		}
-		r++;
+		result = rc ? rc : result;
 	}
 	return result;
 }

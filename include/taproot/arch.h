@@ -136,8 +136,17 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 
 /* ---- domains and vCPUs ---- */
 
-/* The memmap of `d` changed: bring nested tables (and what else follows it) up to date. Cannot fail. */
+/* The memmap of `d` changed: memmap_follow(), unless nothing follows it yet. */
 void arch_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
+/*
+ * Derive the tables of processors and devices from the memmap in [*at, end), or in a part of it
+ * that takes about `*work` entries, which are taken off: *at is where it goes on.
+ * arch_memmap_flush() comes after one or several. -ENOMEM: tables set aside are used up; what is to
+ * be unmapped before *at is.
+ */
+int arch_memmap_sync(struct domain *d, gpa_t *at, gpa_t end, unsigned *work) MUST_CHECK;
+/* Processors and devices forget what was changed since the last time. */
+void arch_memmap_flush(struct domain *d);
 /*
  * Set aside tables for a change that the domain's memmap asks for beyond what trap
  * paths have; mem_lock is held. -ENOMEM: the page pool is needed otherwise.
@@ -167,6 +176,8 @@ void arch_vcpu_startup(struct vcpu *v, unsigned page);
 void arch_vcpu_load(struct vcpu *v, const struct vcpu_registers *r);
 /* May a vCPU have these control registers? */
 bool arch_vcpu_valid(struct vcpu *v, const struct vcpu_registers *r);
+/* The vCPU of `d` that runs on this processor, out of the guest for now; NULL: none. */
+struct vcpu *arch_vcpu_current(const struct domain *d);
 /* Make `v` look at its pending events before it executes another guest instruction. */
 void arch_vcpu_kick(struct vcpu *v);
 /* The domain asked for its own end: enum domain_end of domain.h. Returns; the vCPU stops at its next entry. */

@@ -57,6 +57,12 @@ struct vcpu {
 	 */
 	int (*deferred)(struct vcpu *v); /* returns 0 when finished, -EAGAIN for another round */
 	uint64_t debug_keys; /* of XEN_SYSCTL_debug_keys, those to come; the first in the low byte */
+	/*
+	 * Something of the domain's is left to be done in pieces (domain_defer()), before this
+	 * vCPU executes its next instruction and before it is stopped or reset: set and cleared
+	 * on its processor.
+	 */
+	bool behind;
 };
 
 struct domain {
@@ -103,6 +109,15 @@ struct domain *domain_create(uint16_t id, bool hardware, uint64_t address_limit,
  * runs, the others wait to be started. -ENOMEM, -ENOSPC.
  */
 int domain_add_vcpu(struct domain *d, uint32_t apic_id, unsigned cpu, bool x2apic) MUST_CHECK;
+
+/*
+ * Something of the domain is left to be done in pieces: tables that follow its memmap, virtual
+ * functions. The vCPU that runs on this processor does it before its next instruction; any
+ * other may help. False: none runs here, so the caller does it now.
+ */
+bool domain_defer(struct domain *d);
+/* A piece of what is left; vcpu.behind says whether that was all. No lock is held. */
+void vcpu_catch_up(struct vcpu *v);
 
 struct frames;
 

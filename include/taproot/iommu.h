@@ -30,7 +30,8 @@ struct iommu_table {
 	struct domain *domain; /* NULL: the quarantine */
 	uint64_t regions;      /* reserved regions mapped besides the memmap, by their number */
 	uint16_t id;           /* tag of its translations in the hardware's caches, not 0 */
-	bool behind; /* no page was left to follow a change: done again at the next refill */
+	/* What changed since the hardware forgot: [stale_start, stale_end). */
+	uint64_t stale_start, stale_end;
 };
 
 /* Who may use an interrupt remapping entry. */
@@ -118,8 +119,16 @@ bool iommu_quarantined(sbdf_t requester);
 
 /* ---- the domain's memory ---- */
 
-/* Follow changes of the memmap; mem_lock is held. */
-void iommu_memmap_changed(struct domain *d, const struct memmap_change *changes, unsigned count);
+/* The work (nested.h) that went into the domain's tables so far; `tables`: how many there are. */
+uint64_t iommu_work(const struct domain *d, unsigned *tables);
+/*
+ * Derive them from the memmap in [start, *end), or in a part of it that takes each of them about
+ * `work` entries: *end comes down to where it stopped. mem_lock is held. -ENOMEM: as
+ * arch_memmap_sync().
+ */
+int iommu_sync(struct domain *d, gpa_t start, gpa_t *end, unsigned work) MUST_CHECK;
+/* The hardware forgets what has changed. mem_lock is held. */
+void iommu_flush(struct domain *d);
 /*
  * Tables of the domain have `pages` pages set aside more than trap paths need, at least or at most;
  * mem_lock is held.

@@ -16,7 +16,8 @@
  * A change is a transaction of several claims and releases: memmap_check()
  * is pure, memmap_commit() cannot fail after it. Every commit raises the
  * generation and hands the list of changes to arch_memmap_changed(). The lock
- * is held around check and commit.
+ * is held around check and commit. Tables that are derived from the map follow in
+ * pieces (follow.c): the vCPU that made the change does not go on before.
  *
  * Neighbours that have become equal are joined when room is needed, not at
  * each release: so a BAR whose decoding goes off and on costs the same however
@@ -74,6 +75,15 @@ struct memmap_change {
 
 #define MEMMAP_CHANGES_MAX 32
 
+/* A range in which the tables do not say yet what the map says. */
+struct memmap_lag {
+	uint64_t start, end;
+};
+
+#define MEMMAP_LAGS_MAX 16
+/* Table entries that are written, about, before interrupts are taken. */
+#define MEMMAP_PIECE 4096u
+
 struct memmap_absent;
 
 struct memmap {
@@ -89,6 +99,12 @@ struct memmap {
 	/* The changes of the commit in progress; told in pieces when there are more. */
 	struct memmap_change change[MEMMAP_CHANGES_MAX];
 	unsigned change_count;
+	/* What follows the map lags behind here, in the order in which it goes on; mem_lock. */
+	struct memmap_lag lag[MEMMAP_LAGS_MAX];
+	unsigned lag_count;
+	bool starved;             /* the first of them has found no table: it is tried once more */
+	struct memmap_lag missed; /* given up for want of tables; end 0: nothing */
+	unsigned piece;           /* MEMMAP_PIECE; smaller in tests */
 };
 
 /* One step of a transaction. */
@@ -153,7 +169,8 @@ bool memmap_is_claim(const struct mem_range *r);
 int memmap_check(const struct memmap *m, const struct memmap_step *steps, unsigned count,
 		 struct mem_range *conflict) MUST_CHECK;
 
-/* Carry out steps that memmap_check() accepted, as one change. */
+/* Carry out steps that memmap_check() accepted, as one change. What follows the map may not be
+ * there yet on return (memmap_follow()). */
 void memmap_commit(struct memmap *m, const struct memmap_step *steps, unsigned count);
 
 /*
@@ -162,6 +179,23 @@ void memmap_commit(struct memmap *m, const struct memmap_step *steps, unsigned c
  * of opened pages would leave less than a quarter of the map's room for claims.
  */
 int memmap_open(struct memmap *m, gpa_t a) MUST_CHECK;
+
+/*
+ * ---- what follows ----
+ */
+
+/*
+ * arch_memmap_changed() hands the changes on to this: tables are derived again, one piece of
+ * them now. A change from a type to itself, and pages that get trapped or denied, are derived at
+ * once. mem_lock is held, or it is boot.
+ */
+void memmap_follow(struct domain *d, const struct memmap_change *changes, unsigned count);
+/* One more piece. False: nothing is left. Not on a trap path. */
+bool memmap_follow_on(struct domain *d);
+/* Once more for what was given up, if there are pages. Not on a trap path. */
+void memmap_follow_missed(struct domain *d);
+/* Do the tables say what the map says? mem_lock is held. */
+bool memmap_is_followed(const struct memmap *m);
 
 /*
  * ---- RAM that the domain has given back (ballooning in place) ----

@@ -42,6 +42,7 @@ struct nested {
 	 */
 	void *freed;
 	uint32_t freed_count;
+	uint64_t work; /* entries written, cleared and looked through so far */
 };
 
 /* A new empty tree. -ENOMEM. */
@@ -84,6 +85,13 @@ int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size) MUST_CHECK;
  * range rounded out to 1 GiB after nested_refill(). Needs a flush.
  */
 int nested_sync(struct nested *n, const struct memmap *m, gpa_t start, gpa_t end) MUST_CHECK;
+/*
+ * The same in parts: from *at on, until about `work` entries have been written, 512 at least; *at
+ * is where it goes on then, `end` when all is done. What must be unmapped before *at is, with
+ * -ENOMEM too.
+ */
+int nested_sync_part(struct nested *n, const struct memmap *m, gpa_t *at, gpa_t end,
+		     unsigned work) MUST_CHECK;
 /* Is memory of this type mapped in the tables? */
 bool nested_maps(enum mem_type type);
 /* Does the tree say what the memmap says? False: `where` receives the first page that differs. */

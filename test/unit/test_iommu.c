@@ -331,10 +331,12 @@ static void test_region_over_registers(void **state)
 /* What firmware does in a region is not interrupted by changes around it. */
 static void test_region_stays(void **state)
 {
-	struct memmap_change all = {gpa(0), gpa(FIXTURE_LIMIT), MEM_RAM, MEM_RAM};
+	gpa_t end = gpa(FIXTURE_LIMIT);
 
 	(void)state;
-	iommu_memmap_changed(dom0, &all, 1);
+	assert_int_equal(iommu_sync(dom0, gpa(0), &end, UINT32_MAX), 0);
+	assert_int_equal(end.v, FIXTURE_LIMIT);
+	iommu_flush(dom0);
 	assert_true(maps(table_of(USB), REGION));
 	assert_false(maps(table_of(NIC), REGION));
 }
@@ -346,16 +348,12 @@ static void test_follows_bars(void **state)
 	(void)state;
 	assert_false(maps(t, NIC_BAR0));
 	cfg_write(NIC, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
-	/* The hosted machine records changes; they are handed on as hvm.c does. */
-	struct memmap_change c = {gpa(NIC_BAR0), gpa(NIC_BAR0 + MIB), MEM_HOLE, MEM_MMIO};
-	iommu_memmap_changed(dom0, &c, 1);
 	assert_true(maps(t, NIC_BAR0) && maps(t, NIC_BAR0 + MIB - 4096));
 	assert_true(flushes >= 1);
+	/* Both BARs, the trapped table in the second one included. */
 	assert_int_equal(flush_start.v, NIC_BAR0);
-	assert_int_equal(flush_end.v, NIC_BAR0 + MIB);
+	assert_int_equal(flush_end.v, NIC_BAR2 + 16384);
 	cfg_write(NIC, PCI_REG_COMMAND, 2, 0);
-	c = (struct memmap_change){gpa(NIC_BAR0), gpa(NIC_BAR0 + MIB), MEM_MMIO, MEM_HOLE};
-	iommu_memmap_changed(dom0, &c, 1);
 	assert_false(maps(t, NIC_BAR0));
 	/* A table became empty: nothing that led to it may be remembered. */
 	assert_int_equal(flush_start.v, 0);
