@@ -7,6 +7,7 @@
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>
+#include <taproot/pci.h>
 
 bool domain_defer(struct domain *d)
 {
@@ -20,9 +21,12 @@ bool domain_defer(struct domain *d)
 
 void vcpu_catch_up(struct vcpu *v)
 {
-	/* Cleared before: a piece may leave work of its own. */
+	struct domain *d = v->domain;
+
+	/* Cleared before: a piece may leave work of its own. Mappings first: a piece of the rest may
+	 * make more of those. */
 	v->behind = false;
-	if (memmap_follow_on(v->domain)) {
+	if (memmap_follow_on(d) || (d->pci && pci_root_go_on(d->pci))) {
 		v->behind = true;
 	}
 }

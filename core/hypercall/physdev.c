@@ -56,7 +56,9 @@ static int device_add(struct hypercall *h, struct domain *d)
 	}
 	s = device_of(x.seg, x.bus, x.devfn);
 	if (x.flags & XEN_PCI_DEV_VIRTFN) {
-		return pci_vf_add(d->pci, s, device_of(x.seg, x.physfn.bus, x.physfn.devfn));
+		rc = pci_vf_add(d->pci, s, device_of(x.seg, x.physfn.bus, x.physfn.devfn));
+		h->again = rc == -EAGAIN;
+		return rc;
 	}
 	return pci_device_add(d->pci, s);
 }

@@ -204,7 +204,12 @@ int pci_vf_add(struct pci_root *root, sbdf_t vf, sbdf_t pf)
 		return -ENODEV;
 	}
 	lock_acquire(&root->domain->pci_lock);
-	sriov_refill(root);
+	while (sriov_go_on(root)) {
+		if (domain_defer(root->domain)) {
+			lock_release(&root->domain->pci_lock);
+			return -EAGAIN;
+		}
+	}
 	owner = sriov_owner(root, vf);
 	slot = pci_slot_find(root, vf);
 	if (!owner || owner->sbdf.v != pf.v) {

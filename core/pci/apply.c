@@ -2,7 +2,8 @@
 /*
  * Carrying out a write that has effects, in the order a machine needs: a
  * message is programmed before it is enabled and taken back after it is
- * disabled; mappings follow once the register says so.
+ * disabled; mappings follow once the register says so. The write that disables
+ * virtual functions waits for the last of them to leave (sriov.c).
  */
 #include "pci_internal.h"
 
@@ -41,8 +42,9 @@ static void apply_interrupt(struct pci_function *f, struct pci_effect *effect, b
 	}
 }
 
-/* Before the register is written, while the functions can still be reached. */
-static void apply_before(struct pci_function *f, struct pci_access *a, struct pci_effect *effect)
+/* Before the register is written, while the functions can still be reached. False: it is not to be
+ * written now. */
+static bool apply_before(struct pci_function *f, struct pci_access *a, struct pci_effect *effect)
 {
 	bool own = f->msi.offset == (a->reg & ~3);
 
@@ -51,8 +53,7 @@ static void apply_before(struct pci_function *f, struct pci_access *a, struct pc
 		bridge_renumber(f, (uint32_t)effect->address);
 		break;
 	case PCI_EFFECT_VFS:
-		sriov_prepare(f, effect);
-		break;
+		return sriov_prepare(f, a, effect);
 	case PCI_EFFECT_RESIZE:
 		rebar_prepare(f, effect);
 		break;
@@ -70,6 +71,7 @@ static void apply_before(struct pci_function *f, struct pci_access *a, struct pc
 	default:
 		apply_interrupt(f, effect, true);
 	}
+	return true;
 }
 
 static void apply_after(struct pci_function *f, struct pci_effect *effect)
@@ -96,7 +98,9 @@ void pci_apply(void *ctx, struct pci_access *a, enum verdict verdict, struct pci
 
 	lock_assert(&f->root->domain->pci_lock);
 	for (unsigned i = 0; i < e->count; i++) {
-		apply_before(f, a, &e->effect[i]);
+		if (!apply_before(f, a, &e->effect[i])) {
+			return;
+		}
 		mapping |= e->effect[i].kind == PCI_EFFECT_MAP ||
 			   e->effect[i].kind == PCI_EFFECT_UNMAP;
 	}

@@ -309,6 +309,15 @@ static void bar_show_regions(struct pci_bar *b)
 	}
 }
 
+void map_show_regions(struct pci_function *f)
+{
+	for (unsigned i = 0; i < PCI_BARS_MAX; i++) {
+		if (f->bar[i].state == BAR_MAPPED) {
+			bar_show_regions(&f->bar[i]);
+		}
+	}
+}
+
 static void bar_refuse_regions(struct pci_bar *b)
 {
 	for (unsigned i = 0; i < 2; i++) {

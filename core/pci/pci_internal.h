@@ -151,8 +151,16 @@ struct pci_sriov {
 	uint16_t count;   /* virtual functions that there are: 0 without VF Enable */
 	uint16_t first;   /* of the routing ids, as they were at VF Enable */
 	uint16_t stride;
-	bool wanted;        /* `count` are to be put into the index by sriov_refill() */
 	uint32_t page_size; /* System Page Size that the sizes of the BARs belong to */
+	/* What is left to be done for them in pieces (sriov_go_on()), and where it goes on. */
+	bool wanted;   /* `count` are to be put into the index */
+	bool leaves;   /* all are to be taken out; then `last_write` is carried out */
+	bool moved;    /* and then their mappings brought to where they belong */
+	uint8_t round; /* of that: 1, 2; 0: they are there */
+	uint16_t next_number;
+	uint16_t made_count;
+	struct pci_function *at;
+	struct pci_access last_write;
 	struct {
 		uint64_t size; /* of one virtual function's */
 		uint64_t value;
@@ -397,6 +405,8 @@ void bar_reload(struct pci_function *f);
 /* ---- map.c ---- */
 /* Carry out the MAP and UNMAP effects as one transaction, then try what is pending again. */
 void map_apply(struct pci_function *f, struct pci_effects *e);
+/* Windows of trapped regions whose BARs are mapped show them again. */
+void map_show_regions(struct pci_function *f);
 
 /* ---- cap.c ---- */
 void cap_admit(struct pci_function *f);
@@ -416,8 +426,12 @@ void sriov_admit(struct pci_function *f, unsigned offset);
 enum verdict sriov_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
 enum verdict sriov_write_refused(struct pci_function *f, struct pci_access *a,
 				 struct pci_effects *e);
-/* A PCI_EFFECT_VFS, before and after the register is written. */
-void sriov_prepare(struct pci_function *f, const struct pci_effect *effect);
+/*
+ * A PCI_EFFECT_VFS, before and after the register is written. False: the write `a` is carried out
+ * later, as virtual functions leave in pieces.
+ */
+bool sriov_prepare(struct pci_function *f, const struct pci_access *a,
+		   const struct pci_effect *effect);
 void sriov_apply(struct pci_function *f, struct pci_effect *effect);
 /* Do the virtual functions of `pf` decode memory? */
 bool sriov_decodes(const struct pci_function *pf);
@@ -425,20 +439,29 @@ bool sriov_decodes(const struct pci_function *pf);
 struct pci_function *sriov_owner(const struct pci_root *root, sbdf_t sbdf);
 /* After a possible reset of the physical function: are there virtual ones still? */
 void sriov_look(struct pci_function *pf);
-/* No virtual functions any more. */
-void sriov_disable(struct pci_function *pf);
 /* The physical function leaves: what its virtual ones had is spare. */
 void sriov_drop(struct pci_function *pf);
-/* Put virtual functions that were enabled into the index. Not on a trap path. */
-void sriov_refill(struct pci_root *root);
+/* A piece of what is left to be done for virtual functions. False: nothing. Not on a trap path. */
+bool sriov_go_on(struct pci_root *root);
 
 /* ---- vf.c ---- */
-/* Put the `count` virtual functions of `pf` into the index. Not on a trap path. */
-void vf_make_all(struct pci_function *pf);
+/*
+ * Each does its work for one or a few virtual functions of `pf`, beginning where the last call
+ * stopped. False: for all of them.
+ */
+/* Put the `count` of them into the index. Not on a trap path. */
+void vf_make_begin(struct pci_function *pf);
+bool vf_make_next(struct pci_function *pf);
 /* Take them out. */
-void vf_leave_all(struct pci_function *pf);
-/* Bring their mappings to what the physical function's registers say. */
-void vf_follow_all(struct pci_function *pf);
+void vf_leave_begin(struct pci_function *pf);
+bool vf_leave_next(struct pci_function *pf);
+/*
+ * Bring their mappings to what the physical function's registers say; vf_close() comes before those
+ * change: nothing is written to tables that may not be where they were.
+ */
+void vf_close(struct pci_function *pf);
+void vf_follow_begin(struct pci_function *pf);
+bool vf_follow_next(struct pci_function *pf);
 /* The sbdf of virtual function `number`. */
 sbdf_t vf_sbdf(const struct pci_function *pf, unsigned number);
 /* Load its BARs from the physical function's. */

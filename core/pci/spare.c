@@ -186,7 +186,9 @@ int pci_root_refill(struct pci_root *root)
 	int rc;
 
 	lock_acquire(&root->domain->pci_lock);
-	sriov_refill(root);
+	/* Otherwise it is a vCPU's, in pieces. */
+	while (!arch_vcpu_current(root->domain) && sriov_go_on(root)) {
+	}
 	rc = refill_functions(root);
 	while (rc == 0 && root->spare_bus_count < PCI_SPARE_BUSES) {
 		struct pci_bus *bus = page_alloc();
@@ -202,4 +204,14 @@ int pci_root_refill(struct pci_root *root)
 	}
 	lock_release(&root->domain->pci_lock);
 	return rc;
+}
+
+bool pci_root_go_on(struct pci_root *root)
+{
+	bool more;
+
+	lock_acquire(&root->domain->pci_lock);
+	more = sriov_go_on(root);
+	lock_release(&root->domain->pci_lock);
+	return more;
 }

@@ -15,6 +15,13 @@
  * Structs for virtual functions are allocated before the domain goes on, not
  * at the access that enables them, and stay with their physical function.
  *
+ * What concerns all virtual functions is done in pieces, before the vCPU that
+ * wrote goes on (vcpu.behind). They enter one by one after VF Enable was set; the
+ * write that clears it is carried out when the last one has left, as it must
+ * still hear us before. After a move, no table is written before its virtual
+ * function's turn. Another vCPU meets each of them before or after its turn; a
+ * write of its to the capability, while they leave, ends that first.
+ *
  * Deliberately not supported: VF Migration (3.3.3.2; no device has it).
  */
 #include <taproot/log.h>
@@ -134,15 +141,93 @@ static void sriov_enable(struct pci_function *f)
 		return;
 	}
 	s->count = (uint16_t)count;
-	s->wanted = count != 0;
-	f->root->domain->refill = true;
+	if (count) {
+		vf_make_begin(f);
+		if (!domain_defer(f->root->domain)) {
+			f->root->domain->refill = true;
+		}
+	}
 }
 
-void sriov_disable(struct pci_function *pf)
+/* ---- in pieces ---- */
+
+static bool busy(const struct pci_sriov *s)
 {
-	vf_leave_all(pf);
+	return s->leaves || s->wanted || s->round;
+}
+
+/* All have left: the write that they left for. */
+static void sriov_left(struct pci_function *pf)
+{
+	struct pci_access *a = &pf->sriov.last_write;
+
 	pf->sriov.count = 0;
-	pf->sriov.wanted = false;
+	if (a->len) {
+		arch_pci_write(a->sbdf, a->reg, a->len, a->value);
+		a->len = 0;
+	}
+}
+
+static void leave_on(struct pci_function *pf)
+{
+	if (!vf_leave_next(pf)) {
+		sriov_left(pf);
+	}
+}
+
+static void make_on(struct pci_function *pf)
+{
+	bool booting = pf->root->booting;
+
+	pf->root->booting = true; /* allocation is allowed */
+	(void)vf_make_next(pf);
+	pf->root->booting = booting;
+}
+
+bool sriov_go_on(struct pci_root *root)
+{
+	struct pci_function *pf = root->physical;
+
+	while (pf && !busy(&pf->sriov)) {
+		pf = pf->sriov.next;
+	}
+	if (!pf) {
+		return false;
+	}
+	if (pf->sriov.leaves) {
+		leave_on(pf);
+	} else if (pf->sriov.wanted) {
+		make_on(pf);
+	} else {
+		(void)vf_follow_next(pf);
+	}
+	return true;
+}
+
+static void sriov_finish_leaving(struct pci_function *pf)
+{
+	while (pf->sriov.leaves) {
+		leave_on(pf);
+	}
+}
+
+/* No virtual functions any more, and nothing is written for it. */
+static void sriov_disable(struct pci_function *pf)
+{
+	pf->sriov.last_write.len = 0;
+	vf_leave_begin(pf);
+	sriov_finish_leaving(pf);
+}
+
+static void sriov_follow(struct pci_function *pf)
+{
+	struct pci_sriov *s = &pf->sriov;
+
+	vf_follow_begin(pf);
+	if (s->round && vf_follow_next(pf) && !domain_defer(pf->root->domain)) {
+		while (vf_follow_next(pf)) {
+		}
+	}
 }
 
 void sriov_look(struct pci_function *pf)
@@ -153,13 +238,14 @@ void sriov_look(struct pci_function *pf)
 	if (!s->offset) {
 		return;
 	}
+	sriov_finish_leaving(pf);
 	control = sriov_get(pf, SRIOV_REG_CONTROL);
 	if (s->count && !(control & SRIOV_CTL_ENABLE)) {
 		sriov_disable(pf);
 	}
 	s->control = control;
 	sriov_reload_bars(pf);
-	vf_follow_all(pf);
+	sriov_follow(pf);
 }
 
 void sriov_drop(struct pci_function *pf)
@@ -181,20 +267,6 @@ void sriov_drop(struct pci_function *pf)
 		link = &(*link)->sriov.next;
 	}
 	*link = pf->sriov.next;
-}
-
-void sriov_refill(struct pci_root *root)
-{
-	bool booting = root->booting;
-
-	root->booting = true; /* allocation is allowed */
-	for (struct pci_function *pf = root->physical; pf; pf = pf->sriov.next) {
-		if (pf->sriov.wanted) {
-			pf->sriov.wanted = false;
-			vf_make_all(pf);
-		}
-	}
-	root->booting = booting;
 }
 
 /* ---- accesses ---- */
@@ -240,6 +312,8 @@ enum verdict sriov_write(struct pci_function *f, struct pci_access *a, struct pc
 	struct pci_sriov *s = &f->sriov;
 	unsigned reg = (a->reg & ~3u) - s->offset;
 
+	/* Another vCPU's write has not been carried out yet: it comes first. */
+	sriov_finish_leaving(f);
 	if (reg == SRIOV_REG_CONTROL) {
 		return sriov_write_control(f, a, e);
 	}
@@ -261,16 +335,38 @@ enum verdict sriov_write_refused(struct pci_function *f, struct pci_access *a,
 	return VERDICT_PERFORM;
 }
 
-void sriov_prepare(struct pci_function *f, const struct pci_effect *effect)
+/* While they still hear us. Two steps are all there is to one virtual function. */
+static bool sriov_leave(struct pci_function *f, const struct pci_access *a)
 {
-	const struct pci_sriov *s = &f->sriov;
+	vf_leave_begin(f);
+	f->sriov.last_write.len = 0;
+	leave_on(f);
+	if (f->sriov.leaves) {
+		leave_on(f);
+	}
+	if (f->sriov.leaves && domain_defer(f->root->domain)) {
+		f->sriov.last_write = *a;
+		return false;
+	}
+	sriov_finish_leaving(f);
+	return true;
+}
 
-	if (effect->index == VFS_OFF) {
-		/* While they still hear us. */
-		sriov_disable(f);
-	} else if (effect->index == VFS_ON &&
-		   arch_pci_read(f->sbdf, s->offset + SRIOV_REG_PAGE_SIZE, 4) != s->page_size) {
-		sriov_size(f);
+bool sriov_prepare(struct pci_function *f, const struct pci_access *a,
+		   const struct pci_effect *effect)
+{
+	switch (effect->index) {
+	case VFS_OFF:
+		return sriov_leave(f, a);
+	case VFS_ON:
+		if (arch_pci_read(f->sbdf, f->sriov.offset + SRIOV_REG_PAGE_SIZE, 4) !=
+		    f->sriov.page_size) {
+			sriov_size(f);
+		}
+		return true;
+	default:
+		vf_close(f);
+		return true;
 	}
 }
 
@@ -280,7 +376,7 @@ void sriov_apply(struct pci_function *f, struct pci_effect *effect)
 		sriov_enable(f);
 		effect->result = f->sriov.count;
 	} else if (effect->index == VFS_MOVE) {
-		vf_follow_all(f);
+		sriov_follow(f);
 	}
 }
 

@@ -12,6 +12,9 @@
  * unmapped; it is looked at again at each access, and taken as it is when it
  * answers.
  *
+ * There may be 256 of them, and each costs config accesses, transactions and
+ * shootdowns: what is done for all of them is done in pieces (sriov.c).
+ *
  * Deliberately not supported: virtual functions with header registers of their
  * own where the specification has zeros; they pass as the machine has them.
  */
@@ -20,6 +23,9 @@
 #include <taproot/log.h>
 
 #include "pci_internal.h"
+
+/* Virtual functions whose mappings are looked at in one piece. */
+#define FOLLOW_PIECE 4u
 
 sbdf_t vf_sbdf(const struct pci_function *pf, unsigned number)
 {
@@ -112,42 +118,73 @@ static bool vf_enter(struct pci_function *pf, struct pci_function *vf, unsigned 
 	return true;
 }
 
-void vf_make_all(struct pci_function *pf)
+void vf_make_begin(struct pci_function *pf)
 {
-	struct pci_function *vf = NULL;
-	unsigned made = 0;
+	struct pci_sriov *s = &pf->sriov;
 
-	for (unsigned n = 0; n < pf->sriov.count; n++) {
-		vf = vf_struct(pf, vf);
-		if (!vf) {
-			log_guest("pci: " SBDF_FMT ": no memory for virtual functions from %u on",
-				  SBDF_ARGS(pf->sbdf), n);
-			pf->root->refused_count += pf->sriov.count - n;
-			break;
-		}
-		made += vf_enter(pf, vf, n);
-	}
-	if (pf->sriov.count) {
-		log_guest("pci: " SBDF_FMT ": %u virtual functions from " SBDF_FMT " on",
-			  SBDF_ARGS(pf->sbdf), made, SBDF_ARGS(vf_sbdf(pf, 0)));
-	}
+	s->wanted = true;
+	s->next_number = 0;
+	s->made_count = 0;
+	s->at = NULL;
 }
 
-void vf_leave_all(struct pci_function *pf)
+/* The struct of the last one is where the next begins. */
+bool vf_make_next(struct pci_function *pf)
 {
-	bool any = false;
+	struct pci_sriov *s = &pf->sriov;
 
-	for (struct pci_function *vf = pf->sriov.made; vf; vf = vf->sibling) {
-		if (vf->exists) {
-			vf->gone = pf->gone;
-			pci_leave(vf);
-			vf->exists = false;
-			any = true;
+	if (s->next_number < s->count) {
+		struct pci_function *vf = vf_struct(pf, s->at);
+
+		if (vf) {
+			s->made_count += vf_enter(pf, vf, s->next_number++);
+			s->at = vf;
+			return true;
 		}
+		log_guest("pci: " SBDF_FMT ": no memory for virtual functions from %u on",
+			  SBDF_ARGS(pf->sbdf), s->next_number);
+		pf->root->refused_count += s->count - s->next_number;
 	}
-	if (any) {
+	log_guest("pci: " SBDF_FMT ": %u virtual functions from " SBDF_FMT " on",
+		  SBDF_ARGS(pf->sbdf), s->made_count, SBDF_ARGS(vf_sbdf(pf, 0)));
+	s->wanted = false;
+	if (s->moved) {
+		vf_follow_begin(pf);
+	}
+	return false;
+}
+
+void vf_leave_begin(struct pci_function *pf)
+{
+	struct pci_sriov *s = &pf->sriov;
+
+	s->wanted = false;
+	s->moved = false;
+	s->round = 0;
+	s->leaves = true;
+	s->made_count = 0;
+	s->at = s->made;
+}
+
+bool vf_leave_next(struct pci_function *pf)
+{
+	struct pci_sriov *s = &pf->sriov;
+
+	while (s->at && !s->at->exists) {
+		s->at = s->at->sibling;
+	}
+	if (s->at) {
+		s->at->gone = pf->gone;
+		pci_leave(s->at);
+		s->at->exists = false;
+		s->made_count++;
+		return true;
+	}
+	if (s->made_count) {
 		log_guest("pci: " SBDF_FMT ": virtual functions off", SBDF_ARGS(pf->sbdf));
 	}
+	s->leaves = false;
+	return false;
 }
 
 /* ---- mappings ---- */
@@ -171,18 +208,50 @@ static void vf_unmap_moved(struct pci_function *vf)
 	}
 }
 
-/* In two rounds: where one will be, another may still be. */
-void vf_follow_all(struct pci_function *pf)
+void vf_close(struct pci_function *pf)
 {
 	for (struct pci_function *vf = pf->sriov.made; vf; vf = vf->sibling) {
 		if (vf->exists) {
-			vf_place(vf);
-			vf_unmap_moved(vf);
+			msix_region_unmap(&vf->msix.region[0]);
+			msix_region_unmap(&vf->msix.region[1]);
 		}
 	}
-	for (struct pci_function *vf = pf->sriov.made; vf; vf = vf->sibling) {
-		if (vf->exists) {
-			pci_map(vf);
+}
+
+/* Also when it has begun before: the registers have changed again. */
+void vf_follow_begin(struct pci_function *pf)
+{
+	struct pci_sriov *s = &pf->sriov;
+
+	vf_close(pf);
+	s->moved = s->wanted;
+	if (!s->wanted) {
+		s->round = 1;
+		s->at = s->made;
+	}
+}
+
+/* In two rounds: where one will be, another may still be. */
+bool vf_follow_next(struct pci_function *pf)
+{
+	struct pci_sriov *s = &pf->sriov;
+
+	for (unsigned n = 0; s->at && n < FOLLOW_PIECE; s->at = s->at->sibling) {
+		if (!s->at->exists) {
+			continue;
+		}
+		n++;
+		if (s->round == 1) {
+			vf_place(s->at);
+			vf_unmap_moved(s->at);
+		} else {
+			pci_map(s->at);
+			map_show_regions(s->at);
 		}
 	}
+	if (!s->at) {
+		s->round = s->round == 1 ? 2 : 0;
+		s->at = s->made;
+	}
+	return s->round != 0;
 }

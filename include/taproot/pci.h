@@ -109,11 +109,11 @@ int pci_root_create(struct domain *d, const struct pci_window *w, unsigned count
  * -ENOMEM; functions that cannot be had are logged and left out.
  */
 int pci_root_enumerate(struct pci_root *root) MUST_CHECK;
-/*
- * Fill up what is set aside for functions that appear later, and take in virtual functions that
- * were enabled. Not on a trap path. -ENOMEM.
- */
+/* Fill up what is set aside for functions that appear later. Not on a trap path. -ENOMEM. */
 int pci_root_refill(struct pci_root *root) MUST_CHECK;
+/* A piece of what was left to a vCPU (domain_defer()). False: nothing was left. Not on a trap path.
+ */
+bool pci_root_go_on(struct pci_root *root);
 /* The functions of the machine that were admitted, in no order; false: there are no more. */
 bool pci_function_at(const struct pci_root *root, unsigned index, sbdf_t *sbdf);
 /* The physical function that has `s` as a virtual one; `s` itself when it is none. No lock. */
@@ -127,7 +127,7 @@ sbdf_t pci_physical_of(const struct pci_root *root, sbdf_t s);
 int pci_device_add(struct pci_root *root, sbdf_t s) MUST_CHECK;
 /*
  * A virtual function of `pf`. 0: it is in the index, -ENODEV: no such physical function, -EINVAL:
- * `vf` is none of those that are enabled, -ENOMEM.
+ * `vf` is none of those that are enabled, -ENOMEM; -EAGAIN: another vCPU is still at it, ask again.
  */
 int pci_vf_add(struct pci_root *root, sbdf_t vf, sbdf_t pf) MUST_CHECK;
 /*

@@ -8,6 +8,9 @@
  * covers RAM or memory of ours, every mapped BAR is where the memmap has a
  * claim of its owner, a message that a device can send is one of ours, vectors
  * are accounted for, no lock is held, the second domain saw nothing.
+ *
+ * Some accesses are a vCPU's, which leaves long work in pieces; the input says
+ * how much of that is done before the next access.
  */
 #include <lzma.h>
 #include <stdio.h>
@@ -80,7 +83,7 @@ static void machine_new_extended(void)
 	host_pci_bar(p, 0, PCI_BAR_TYPE_32, 16384);
 	host_pci_cap_express(p, 0xa0);
 	host_pci_extcap(p, 0x100, PCI_EXTCAPID_REBAR + 0x100);
-	host_pci_cap_sriov(p, 0x110, 4, 8, 1);
+	host_pci_cap_sriov(p, 0x110, 8, 8, 1);
 	host_pci_vf_bar(p, 0, PCI_BAR_TYPE_64, 16384);
 	host_pci_vf_bar(p, 3, PCI_BAR_TYPE_32, 4096);
 	host_pci_vf_msix(p, 3, 0, 0x1000, 0, 0x2000);
@@ -161,6 +164,14 @@ static void check_memmap(const struct memmap *m)
 	REQUIRE(at == m->limit);
 }
 
+/* A virtual function whose turn has not come. */
+static bool in_pieces(const struct pci_function *f)
+{
+	const struct pci_sriov *s = f->pf ? &f->pf->sriov : NULL;
+
+	return s && (s->round || s->moved || s->leaves);
+}
+
 static void check_bar(const struct pci_bar *b)
 {
 	const struct mem_range *r;
@@ -169,11 +180,11 @@ static void check_bar(const struct pci_bar *b)
 		REQUIRE(b->state == BAR_OFF);
 		return;
 	}
-	REQUIRE((b->state != BAR_OFF) == bar_enabled(b));
+	REQUIRE((b->state != BAR_OFF) == bar_enabled(b) || in_pieces(b->function));
 	if (b->state != BAR_MAPPED) {
 		return;
 	}
-	REQUIRE(b->at == bar_address(b));
+	REQUIRE(b->at == bar_address(b) || in_pieces(b->function));
 	for (uint64_t a = b->at; a < b->at + b->size; a = r->end.v) {
 		r = memmap_find(&b->function->root->domain->memmap, gpa(a));
 		REQUIRE(r && (r->type == MEM_MMIO || r->type == MEM_TRAP));
@@ -352,6 +363,25 @@ static bool run_op(const uint8_t *op)
 	return true;
 }
 
+/* What comes before the domain's vCPUs go on: `pieces` of it. */
+static void go_on(unsigned pieces)
+{
+	for (unsigned i = 0; i < dom0->vcpu_count; i++) {
+		struct vcpu *v = dom0->vcpu[i];
+
+		for (unsigned n = 0; v->behind && n < pieces; n++) {
+			host_vcpu_set(v);
+			vcpu_catch_up(v);
+		}
+		host_vcpu_set(v->behind ? v : NULL);
+		if (dom0->refill) {
+			dom0->refill = false;
+			REQUIRE(!pci_root_refill(dom0->pci));
+		}
+		host_vcpu_set(NULL);
+	}
+}
+
 static void run_accesses(const uint8_t *data, size_t size)
 {
 	static const struct pci_window window = {.bus_last = BUS_LAST, .bus0 = {ECAM}};
@@ -375,15 +405,16 @@ static void run_accesses(const uint8_t *data, size_t size)
 	REQUIRE(!pci_root_create(domu, &window, 1));
 	REQUIRE(!pci_root_enumerate(dom0->pci));
 	for (unsigned i = 0; i < OPS_MAX && size >= OP_BYTES; i++) {
+		host_vcpu_set(data[3] & 0x40 ? dom0->vcpu[data[3] >> 7] : NULL);
 		quiet = run_op(data) && quiet;
-		if (dom0->refill) {
-			dom0->refill = false;
-			REQUIRE(!pci_root_refill(dom0->pci));
-		}
+		host_vcpu_set(NULL);
+		go_on(data[1] / DEVICES & 3);
 		data += OP_BYTES;
 		size -= OP_BYTES;
 		check_root(dom0->pci, quiet);
 	}
+	go_on(UINT32_MAX);
+	check_root(dom0->pci, quiet);
 	check_memmap(&domu->memmap);
 }
 
@@ -466,6 +497,33 @@ static size_t seed_shared_page(uint8_t *buf)
 	return (size_t)(p - buf);
 }
 
+/* As a vCPU does it, with `pieces` of what was left done afterwards. */
+static void op_vcpu(uint8_t **p, unsigned pieces, unsigned reg, unsigned len_log2, uint32_t value)
+{
+	op_write(p, 9 + pieces * DEVICES, reg, len_log2, value);
+	(*p)[-(int)OP_BYTES + 3] |= 0x40;
+}
+
+/* Virtual functions enter, move and leave, each while the one before is not over. */
+static size_t seed_virtual(uint8_t *buf)
+{
+	uint8_t *p = buf;
+
+	*p++ = 0;
+	op_vcpu(&p, 0, 0x110 + SRIOV_REG_BAR0, 2, 0xd0000000);
+	op_vcpu(&p, 0, 0x110 + SRIOV_REG_COUNT, 1, 8);
+	op_vcpu(&p, 3, 0x110 + SRIOV_REG_CONTROL, 1, 9);
+	op_vcpu(&p, 3, 0x110 + SRIOV_REG_CONTROL, 1, 9);
+	op_vcpu(&p, 3, 0x110 + SRIOV_REG_BAR0, 2, 0xd0004000);
+	op_vcpu(&p, 1, 0x110 + SRIOV_REG_BAR0, 2, 0xd0008000);
+	op_vcpu(&p, 3, 0x110 + SRIOV_REG_CONTROL, 1, 1);
+	op_vcpu(&p, 1, 0x110 + SRIOV_REG_CONTROL, 1, 9);
+	op_vcpu(&p, 2, 0x110 + SRIOV_REG_CONTROL, 1, 0);
+	op_vcpu(&p, 1, 0x110 + SRIOV_REG_COUNT, 1, 3);
+	op_vcpu(&p, 2, 0x110 + SRIOV_REG_CONTROL, 1, 9);
+	return (size_t)(p - buf);
+}
+
 /* The beginning of the boot test's recording, as far as it fits. */
 static size_t seed_recording(uint8_t *buf, size_t size)
 {
@@ -502,6 +560,8 @@ size_t fuzz_seed(unsigned index, uint8_t *buf, size_t size)
 		return seed_shared_page(buf);
 	case 1:
 		return seed_recording(buf, size);
+	case 2:
+		return seed_virtual(buf);
 	default:
 		return 0;
 	}
