@@ -78,6 +78,13 @@ static size_t find_run(unsigned count, size_t align)
 	while (i + count <= pool_pages) {
 		size_t n = 0;
 
+		uint64_t used = pool_used[i / 64] >> (i % 64);
+
+		if (used & 1) {
+			/* All that are in use at a time. */
+			i += used == UINT64_MAX ? 64 : (unsigned)__builtin_ctzll(~used);
+			continue;
+		}
 		if ((i + skew) & (align - 1)) {
 			i++;
 			continue;

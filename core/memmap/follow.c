@@ -141,9 +141,7 @@ static bool go_on(struct domain *d)
 	scarce = page_free_count() <= page_total_count() / 8 || arch_memmap_prepare(d, 0);
 	piece(d, m->starved || scarce);
 	arch_memmap_flush(d);
-	if (m->lag_count == 0) {
-		arch_memmap_settle(d);
-	}
+	arch_memmap_settle(d);
 	return m->lag_count != 0;
 }
 
