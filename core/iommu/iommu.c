@@ -33,6 +33,11 @@ bool iommu_translates(void)
 	return iommu.translating;
 }
 
+bool iommu_has_tables(void)
+{
+	return iommu.table_count != 0;
+}
+
 /* ---- tables ---- */
 
 static struct iommu_table *table_find(const struct domain *d, uint64_t regions)

@@ -30,6 +30,7 @@ const struct pci_concern pci_concerns[CONCERN_COUNT] = {
 	[CONCERN_REBAR_REFUSED] = {NULL, rebar_write_refused},
 	[CONCERN_SRIOV] = {NULL, sriov_write},
 	[CONCERN_SRIOV_REFUSED] = {NULL, sriov_write_refused},
+	[CONCERN_HIDDEN] = {hide_read, hide_write},
 };
 
 static const struct pci_concern *concern_of(const struct pci_function *f, unsigned reg)
@@ -53,16 +54,40 @@ static COLD void look_again(struct pci_function *f)
 	lock_release(&f->root->domain->pci_lock);
 }
 
+static enum verdict concern_read(struct pci_function *f, struct pci_access *a)
+{
+	const struct pci_concern *concern = concern_of(f, a->reg);
+
+	return concern->read ? concern->read(f, a) : VERDICT_PERFORM;
+}
+
+/* The function has hidden capabilities: does this dword lead around one? */
+static COLD enum verdict linked_read(struct pci_function *f, struct pci_access *a)
+{
+	const struct pci_link *l = hide_find_link(f, a->reg);
+	enum verdict verdict = concern_read(f, a);
+
+	if (!l) {
+		return verdict;
+	}
+	if (verdict == VERDICT_PERFORM) {
+		a->value = arch_pci_read(a->sbdf, a->reg, a->len);
+		if (a->value == (uint32_t)ones(a->len)) {
+			return VERDICT_DONE; /* nobody answers */
+		}
+	}
+	a->value = (a->value & ~access_extract(a, l->mask)) | access_extract(a, l->value & l->mask);
+	return VERDICT_DONE;
+}
+
 static enum verdict passthrough_read(void *ctx, struct pci_access *a)
 {
 	struct pci_function *f = ctx;
-	const struct pci_concern *concern;
 
 	if (__atomic_load_n(&f->stale, __ATOMIC_RELAXED)) {
 		look_again(f);
 	}
-	concern = concern_of(f, a->reg);
-	return concern->read ? concern->read(f, a) : VERDICT_PERFORM;
+	return f->link_count ? linked_read(f, a) : concern_read(f, a);
 }
 
 static enum verdict passthrough_write(void *ctx, struct pci_access *a, struct pci_effects *effects)

@@ -51,6 +51,7 @@ enum pci_concern_id {
 	CONCERN_REBAR_REFUSED,
 	CONCERN_SRIOV,
 	CONCERN_SRIOV_REFUSED,
+	CONCERN_HIDDEN,
 	CONCERN_COUNT
 };
 
@@ -179,11 +180,19 @@ struct pci_rebar {
 };
 
 /* Extended registers that a concern decodes. */
-#define PCI_SPANS_MAX 4u
+#define PCI_SPANS_MAX 6u
 struct pci_span {
 	uint16_t first;
 	uint16_t size;
 	uint8_t concern;
+};
+
+/* A dword in which the domain reads `value` in the bits of `mask`, as a capability is hidden. */
+#define PCI_LINKS_MAX 6u
+struct pci_link {
+	uint16_t reg;
+	uint32_t mask;
+	uint32_t value;
 };
 
 struct pci_function {
@@ -211,6 +220,8 @@ struct pci_function {
 	uint8_t concern[PCI_CONFIG_SIZE / 4];
 	uint8_t span_count;
 	struct pci_span span[PCI_SPANS_MAX];
+	uint8_t link_count;
+	struct pci_link link[PCI_LINKS_MAX];
 	/* A virtual function: whose, which of them, and those made for the same. */
 	struct pci_function *pf;
 	struct pci_function *sibling;
@@ -411,6 +422,30 @@ void map_show_regions(struct pci_function *f);
 /* ---- cap.c ---- */
 void cap_admit(struct pci_function *f);
 void cap_admit_extended(struct pci_function *f);
+
+/* ---- hide.c ---- */
+/* A capability that is hidden from functions to which the rule applies. */
+struct cap_rule {
+	bool extended;
+	uint16_t id;
+	uint8_t size;    /* header included */
+	uint8_t control; /* offset of 16 bits in which those of `enable` are cleared first; 0: none
+			  */
+	uint16_t enable;
+	bool (*applies)(const struct pci_function *f);
+};
+/* The rules; tests put others here. */
+extern const struct cap_rule *cap_rules;
+extern unsigned cap_rule_count;
+/* Is the capability to be hidden? Then its registers are, and who walks the list links around it.
+ */
+bool hide_cap(struct pci_function *f, bool extended, unsigned id, unsigned offset);
+/* The domain reads `value` in the bits of `mask` of the dword at `reg`. */
+void hide_link(struct pci_function *f, unsigned reg, uint32_t mask, uint32_t value);
+/* NULL: the dword that holds `reg` is as it is. */
+const struct pci_link *hide_find_link(const struct pci_function *f, unsigned reg);
+enum verdict hide_read(struct pci_function *f, struct pci_access *a);
+enum verdict hide_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
 
 /* ---- rebar.c ---- */
 void rebar_admit(struct pci_function *f, unsigned offset);

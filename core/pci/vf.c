@@ -63,6 +63,7 @@ void vf_open(struct pci_function *vf)
 	vf->layout = PCI_HEADER_NORMAL;
 	vf->bar_count = PCI_BARS_NORMAL;
 	cap_admit(vf);
+	cap_admit_extended(vf);
 	vf->waiting = false;
 }
 

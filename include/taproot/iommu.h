@@ -104,6 +104,8 @@ int iommu_start(struct domain *d) MUST_CHECK;
 
 /* DMA is translated; interrupts are remapped; messages can name APIC ids above 254. */
 bool iommu_translates(void);
+/* DMA is translated, or will be from iommu_start() on. */
+bool iommu_has_tables(void);
 bool iommu_remaps(void);
 bool iommu_remaps_wide(void);
 

@@ -162,9 +162,25 @@
 /* Extended capabilities (PCIe 6.0 7.6.3): the first one's header, and what a header holds. */
 #define PCI_EXTCAP_FIRST        0x100u
 #define PCI_EXTCAP_ID(header)   ((header) & 0xffffu)
-#define PCI_EXTCAP_NEXT(header) ((header) >> 20)
+#define PCI_EXTCAP_NEXT(header) ((header) >> PCI_EXTCAP_NEXT_SHIFT)
+#define PCI_EXTCAP_NEXT_SHIFT   20
+#define PCI_EXTCAP_NEXT_MASK    0xfff00000u
+#define PCI_EXTCAPID_ATS        0x0fu
 #define PCI_EXTCAPID_SRIOV      0x10u
+#define PCI_EXTCAPID_PRI        0x13u
 #define PCI_EXTCAPID_REBAR      0x15u
+#define PCI_EXTCAPID_PASID      0x1bu
+
+/* Address translation services, page requests, address spaces (PCIe 6.0 10.5.1, 10.5.2, 7.8.9). */
+#define ATS_SIZE          0x08u
+#define ATS_REG_CONTROL   0x06u
+#define ATS_CTL_ENABLE    0x8000u
+#define PRI_SIZE          0x10u
+#define PRI_REG_CONTROL   0x04u
+#define PRI_CTL_ENABLE    0x0001u
+#define PASID_SIZE        0x08u
+#define PASID_REG_CONTROL 0x06u
+#define PASID_CTL_ENABLE  0x0007u /* and execute permission, privileged mode */
 
 /* Resizable BARs (PCIe 6.0 7.8.6): pairs of a capability and a control register. */
 #define REBAR_REG_CAP         0x04u
