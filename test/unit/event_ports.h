@@ -56,7 +56,9 @@ static inline struct evtchn_status status(struct vcpu *v, uint16_t dom, uint32_t
 
 	assert_int_equal(evtchn(v, EVTCHNOP_status, &s, sizeof(s)), 0);
 	return s;
-}static inline int64_t place_info(struct vcpu *v, unsigned id, uint64_t gfn, uint32_t offset)
+}
+
+static inline int64_t place_info(struct vcpu *v, unsigned id, uint64_t gfn, uint32_t offset)
 {
 	struct vcpu_register_vcpu_info a = {.mfn = gfn, .offset = offset};
 

@@ -99,7 +99,6 @@ static void sends(void **state)
 	assert_int_equal(port_op(v0, EVTCHNOP_close, ipi), -EINVAL);
 }
 
-
 static void loopback(void **state)
 {
 	uint32_t a, b;
