@@ -30,7 +30,7 @@ import list as tests
 import machine
 import variants
 
-TAIL = 25
+TAIL = 60
 
 
 class Totals:

@@ -20,6 +20,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|\r")
 # that one of them interrupted: it is begun again (include/taproot/console_line.h).
 OURS = re.compile(r"^\[ *[0-9]+\.[0-9]+\] ([EINT] .*)$")
 CUT = " ..."
+POLL = 0.3  # seconds between looks for the machine's end
 
 
 def is_piece(lines, at):
@@ -39,6 +40,9 @@ def add_line(lines, text):
 	lines.append(text)
 
 
+VECTOR_REGISTER = re.compile(r"FPR|XMM|YMM|DR[0-7]")
+
+
 class Timeout(Exception):
 	pass
 
@@ -50,8 +54,11 @@ class Vm:
 		self.lines = []
 		self.changed = threading.Condition()
 		self.closed = False
+		self.over = False  # the machine has ended
+		self.next_look = 0
 		path = folder + "/qmp"
-		argv = argv + ["-qmp", "unix:%s,server=on,wait=off" % path]
+		argv = argv + ["-qmp", "unix:%s,server=on,wait=off" % path,
+			       "-action", "shutdown=pause"]
 		self.log = open(log_path, "w", encoding="utf-8")
 		self.log.write("# %s\n" % " ".join(argv))
 		self.process = subprocess.Popen(
@@ -77,6 +84,26 @@ class Vm:
 			self.closed = True
 			self.changed.notify_all()
 
+	def _look_for_end(self):
+		"""
+		QEMU waits when the machine has ended: where the processors were is
+		all that a triple fault of the hypervisor's own leaves.
+		"""
+		now = time.monotonic()
+		if self.over or now < self.next_look:
+			return
+		self.next_look = now + POLL
+		try:
+			self.qmp.poll_events()
+			reason = self.qmp.shutdown_reason()
+			if reason:
+				self.over = True
+				if reason != "guest-shutdown":
+					self.log_state()
+				self.qmp.execute("quit")
+		except (qmp.QmpError, OSError, ValueError):
+			self.over = True  # QEMU has ended, or does not answer
+
 	def text(self):
 		with self.changed:
 			return "\n".join(self.lines)
@@ -98,8 +125,8 @@ class Vm:
 		limit = self.deadline
 		if seconds is not None:
 			limit = min(limit, time.monotonic() + seconds)
-		with self.changed:
-			while True:
+		while True:
+			with self.changed:
 				if self._seen(pattern) >= times:
 					return True
 				if self.closed:
@@ -109,16 +136,20 @@ class Vm:
 					return False
 				if left <= 0:
 					raise Timeout()
-				self.changed.wait(left)
+				self.changed.wait(min(left, POLL))
+			self._look_for_end()
 
 	def wait_end(self):
-		"""Waits for QEMU to end by itself; returns its status."""
-		with self.changed:
-			while not self.closed:
+		"""Waits for the machine to end by itself; returns QEMU's status."""
+		while True:
+			with self.changed:
+				if self.closed:
+					break
 				left = self.deadline - time.monotonic()
 				if left <= 0:
 					raise Timeout()
-				self.changed.wait(left)
+				self.changed.wait(min(left, POLL))
+			self._look_for_end()
 		self.qmp.drain()
 		return self.process.wait(timeout=30)
 
@@ -143,7 +174,8 @@ class Vm:
 		except (qmp.QmpError, OSError, ValueError) as error:
 			text = "QEMU does not answer: %s" % error
 		for line in text.splitlines():
-			self.log.write("# %s\n" % line.strip())
+			if not VECTOR_REGISTER.match(line):
+				self.log.write("# %s\n" % line.strip())
 
 	def stop(self):
 		"""Ends QEMU if it still runs; the log is complete afterwards."""
