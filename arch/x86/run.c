@@ -152,7 +152,9 @@ struct vcpu *hvm_work(struct vcpu *v)
 		/* Before what stops or resets the vCPU: it is part of its last instruction. */
 		if (v->behind || v->domain->refill) {
 			catch_up(v);
-			continue;
+			if (v->behind) {
+				continue;
+			}
 		}
 		if (vcpu_needs_attention(&v->life) && !vcpu_attend(v)) {
 			wait_for_start(v);

@@ -23,10 +23,12 @@ void vcpu_catch_up(struct vcpu *v)
 {
 	struct domain *d = v->domain;
 
-	/* Cleared before: a piece may leave work of its own. Mappings first: a piece of the rest may
-	 * make more of those. */
+	/*
+	 * Cleared before: a piece may leave work of its own. Mappings first: a piece of the rest
+	 * may make more of those; and once more, as another vCPU may have done the last such piece.
+	 */
 	v->behind = false;
-	if (memmap_follow_on(d) || (d->pci && pci_root_go_on(d->pci))) {
+	if (memmap_follow_on(d) || (d->pci && pci_root_go_on(d->pci)) || memmap_follow_on(d)) {
 		v->behind = true;
 	}
 }

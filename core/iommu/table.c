@@ -174,7 +174,10 @@ static int table_build(struct iommu_table *t)
 			at = stop;
 		}
 	}
-	rc = map_regions(t);
+	rc = nested_refill(&t->tree, BUILD_PAGES);
+	if (rc == 0) {
+		rc = map_regions(t);
+	}
 	table_flush(t); /* nobody has seen them yet */
 	nested_trim(&t->tree, RESERVE_PAGES);
 	return rc;

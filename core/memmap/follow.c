@@ -38,16 +38,33 @@ static bool at_once(const struct memmap_change *c)
 	return c->from == c->to || c->to == MEM_TRAP || c->to == MEM_DENY || c->to == MEM_OPEN;
 }
 
-/* A range that lags behind. When the list is full the last one becomes more than it has to be. */
+static uint64_t distance(const struct memmap_lag *l, uint64_t start, uint64_t end)
+{
+	return end < l->start ? l->start - end : start > l->end ? start - l->end : 0;
+}
+
+static struct memmap_lag *lag_nearest(struct memmap *m, uint64_t start, uint64_t end)
+{
+	struct memmap_lag *nearest = &m->lag[0];
+
+	for (unsigned i = 1; i < m->lag_count; i++) {
+		if (distance(&m->lag[i], start, end) < distance(nearest, start, end)) {
+			nearest = &m->lag[i];
+		}
+	}
+	return nearest;
+}
+
+/* A range that lags behind. When the list is full the nearest becomes more than it has to be. */
 static void lag_add(struct memmap *m, uint64_t start, uint64_t end)
 {
 	struct memmap_lag *l = m->lag;
 
-	while (l < m->lag + m->lag_count && (end < l->start || start > l->end)) {
+	while (l < m->lag + m->lag_count && distance(l, start, end)) {
 		l++;
 	}
 	if (l == m->lag + MEMMAP_LAGS_MAX) {
-		l--;
+		l = lag_nearest(m, start, end);
 	} else if (l == m->lag + m->lag_count) {
 		m->lag_count++;
 		*l = (struct memmap_lag){start, end};

@@ -90,8 +90,8 @@ static bool grow_up(struct run *run, uint64_t high)
 }
 
 /*
- * Widen the run over the superpages of `size` at its ends, each if all of it is of the run's kind. An
- * end that does not even fill a superpage of `step`, the next smaller size, stays.
+ * Widen the run over the superpages of `size` at its ends, each if all of it is of the run's kind.
+ * An end that does not even fill a superpage of `step`, the next smaller size, stays.
  */
 static void widen(struct run *run, uint64_t size, uint64_t step, uint64_t limit)
 {
@@ -152,6 +152,14 @@ static uint64_t cut(const struct nested *n, uint64_t at, unsigned work)
 	return ALIGN_DOWN(at, size) + size;
 }
 
+/* To there nothing is mapped, and nothing costs anything. */
+static uint64_t next_mapped(const struct nested *n, uint64_t at)
+{
+	struct nested_leaf leaf;
+
+	return nested_next(n, gpa(at), &leaf) ? leaf.gpa.v : UINT64_MAX;
+}
+
 int nested_sync_part(struct nested *n, const struct memmap *m, gpa_t *start, gpa_t end,
 		     unsigned work)
 {
@@ -166,6 +174,10 @@ int nested_sync_part(struct nested *n, const struct memmap *m, gpa_t *start, gpa
 		struct run run = {.start = at, .kind = kind_of(r), .m = m, .first = r};
 		uint64_t high = MIN(stop, cut(n, at, work));
 		int rc;
+
+		if (run.kind == KIND_NONE) {
+			high = MAX(high, MIN(stop, next_mapped(n, at)));
+		}
 
 		/* The array covers the address space up to the limit, so r stays inside it. */
 		while (r->end.v < high && kind_of(r + 1) == run.kind) {

@@ -81,12 +81,16 @@ static void sriov_size(struct pci_function *f)
 	s->page_size = arch_pci_read(f->sbdf, s->offset + SRIOV_REG_PAGE_SIZE, 4);
 }
 
-static void sriov_reload_bars(struct pci_function *f)
+/* Is one at another address than the shadow has it? */
+static bool sriov_reload_bars(struct pci_function *f)
 {
 	struct pci_sriov *s = &f->sriov;
 	unsigned reg = s->offset + SRIOV_REG_BAR0;
+	uint64_t old[PCI_BARS_NORMAL];
+	bool moved = false;
 
 	for (unsigned i = 0; i < PCI_BARS_NORMAL; i++) {
+		old[i] = s->bar[i].value;
 		if (s->bar[i].kind == BAR_HIGH) {
 			s->bar[i - 1].value |= (uint64_t)arch_pci_read(f->sbdf, reg + 4 * i, 4)
 					       << 32;
@@ -94,6 +98,12 @@ static void sriov_reload_bars(struct pci_function *f)
 			s->bar[i].value = arch_pci_read(f->sbdf, reg + 4 * i, 4);
 		}
 	}
+	for (unsigned i = 0; i < PCI_BARS_NORMAL; i++) {
+		if (s->bar[i].size) {
+			moved |= ((old[i] ^ s->bar[i].value) & ~(s->bar[i].size - 1)) != 0;
+		}
+	}
+	return moved;
 }
 
 /* ---- virtual functions come and go ---- */
@@ -224,7 +234,10 @@ static void sriov_follow(struct pci_function *pf)
 	struct pci_sriov *s = &pf->sriov;
 
 	vf_follow_begin(pf);
-	if (s->round && vf_follow_next(pf) && !domain_defer(pf->root->domain)) {
+	if (s->moved) {
+		/* They still enter: this vCPU waits for that as well, and for the move after it. */
+		(void)domain_defer(pf->root->domain);
+	} else if (vf_follow_next(pf) && !domain_defer(pf->root->domain)) {
 		while (vf_follow_next(pf)) {
 		}
 	}
@@ -234,6 +247,7 @@ void sriov_look(struct pci_function *pf)
 {
 	struct pci_sriov *s = &pf->sriov;
 	uint16_t control;
+	bool moved;
 
 	if (!s->offset) {
 		return;
@@ -243,9 +257,13 @@ void sriov_look(struct pci_function *pf)
 	if (s->count && !(control & SRIOV_CTL_ENABLE)) {
 		sriov_disable(pf);
 	}
+	moved = (s->control ^ control) & (SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY);
 	s->control = control;
-	sriov_reload_bars(pf);
-	sriov_follow(pf);
+	moved |= sriov_reload_bars(pf);
+	/* A move takes the tables away for a while: not for a mere look. */
+	if (moved) {
+		sriov_follow(pf);
+	}
 }
 
 void sriov_drop(struct pci_function *pf)

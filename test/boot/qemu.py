@@ -101,8 +101,13 @@ class Vm:
 				if reason != "guest-shutdown":
 					self.log_state()
 				self.qmp.execute("quit")
-		except (qmp.QmpError, OSError, ValueError):
-			self.over = True  # QEMU has ended, or does not answer
+		except qmp.QmpError:
+			self.over = True  # QEMU has ended by itself
+		except (OSError, ValueError) as error:
+			self.over = True
+			if self.process.poll() is None:
+				self.log.write("# QEMU does not answer: %s\n" % error)
+				self.process.kill()
 
 	def text(self):
 		with self.changed:

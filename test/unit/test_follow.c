@@ -369,6 +369,19 @@ static void over_opened_pages(void **state)
 	assert_in_step();
 }
 
+/* Where nothing is, and nothing is mapped, costs nothing, whatever size the pages have. */
+static void long_hole(void **state)
+{
+	gpa_t at = gpa(NEW);
+	uint64_t before = dma.work;
+
+	(void)state;
+	attach_devices();
+	assert_int_equal(nested_sync_part(&dma, &dom0->memmap, &at, gpa(FIXTURE_LIMIT), 512), 0);
+	assert_int_equal(at.v, FIXTURE_LIMIT);
+	assert_in_range(dma.work - before, 0, 512);
+}
+
 #define TEST(fn) cmocka_unit_test_setup(fn, setup)
 
 int main(void)
@@ -379,6 +392,7 @@ int main(void)
 		TEST(moved_again_in_between),   TEST(list_is_full),
 		TEST(no_pages_in_the_middle),   TEST(unmapped_without_pages),
 		TEST(end_in_the_middle),        TEST(over_opened_pages),
+		TEST(long_hole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

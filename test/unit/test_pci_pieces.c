@@ -184,6 +184,44 @@ static void moved_while_they_enter(void **state)
 	assert_true(interrupts(17, 1, 0x44));
 }
 
+/* Who turns their memory on while another vCPU's still enter goes on when all are there. */
+static void opened_while_they_enter(void **state)
+{
+	(void)state;
+	set_bars(VF_BAR0, VF_BAR3);
+	cfg_write(nic, SRIOV + SRIOV_REG_COUNT, 2, TOTAL);
+	write_as(0, CONTROL, 2, SRIOV_CTL_ENABLE);
+	(void)piece_of(0);
+	write_as(1, CONTROL, 2, ON);
+	assert_true(waits(1));
+	settle(1);
+	assert_int_equal(type_at(table(TOTAL - 1)), MEM_TRAP);
+	program(TOTAL - 1, table(TOTAL - 1), 1, 0x44);
+	assert_true(interrupts(TOTAL - 1, 1, 0x44));
+	(void)settle(0);
+}
+
+/* A look at the physical function, at which nothing has moved, takes nothing away. */
+static void looked_at(void **state)
+{
+	(void)state;
+	enable(TOTAL);
+	settle(0);
+	program(20, table(20), 1, 0x50);
+	host_vcpu_set(dom0->vcpu[0]);
+	host_pci_force_read(nic, PCI_REG_VENDOR, 4, 0xffffffff);
+	assert_int_equal(cfg_read(nic, PCI_REG_VENDOR, 4), 0xffffffff);
+	host_pci_force_read(SBDF_NONE, 0, 0, 0);
+	assert_int_not_equal(cfg_read(nic, PCI_REG_VENDOR, 4), 0xffffffff);
+	assert_int_equal(cfg_read(vf_at(20), PCI_REG_CLASS, 2), 0x0200);
+	host_vcpu_set(NULL);
+	mem_write(dom0, table(20) + MSIX_ENTRY_SIZE + 12, 4, 1);
+	assert_true(masked(20, 1));
+	mem_write(dom0, table(20) + MSIX_ENTRY_SIZE + 12, 4, 0);
+	assert_true(interrupts(20, 1, 0x50));
+	assert_false(waits(0));
+}
+
 static void disabled_while_they_enter(void **state)
 {
 	(void)state;
@@ -419,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(enter_one_by_one),          TEST(moved_while_they_enter),
+		TEST(opened_while_they_enter),   TEST(looked_at),
 		TEST(disabled_while_they_enter), TEST(move_in_pieces),
 		TEST(written_while_they_move),   TEST(moved_twice),
 		TEST(leave_one_by_one),          TEST(written_while_they_leave),
