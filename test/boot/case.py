@@ -108,7 +108,8 @@ def command(run, bare):
 		getattr(fixtures, test["disk"])(run.disk)
 	args = "" if "guest" in test else machine.KERNEL_ARGS
 	if "scenario" in test:
-		args += " scenario=" + test["scenario"]
+		args += " scenario=%s processors=%d" % (
+			test["scenario"], test.get("smp", machine.PROCESSORS))
 	if "args" in test:
 		args += " " + test["args"]
 	if test.get("serve"):
