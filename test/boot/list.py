@@ -61,7 +61,7 @@ NATIVE = OPTIONS + " abi=native"
 
 FORBID_ALWAYS = [
 	r"Kernel panic", r"\bBUG:", r"\bOops", r"DEVICE BUG", r"T: fail",
-	r"timeout", r"nobody cared", r"Tx Unit Hang",
+	r"\btimeout", r"nobody cared", r"Tx Unit Hang",
 	r"PANIC cpu", r"CRASH cpu", r"\bd\d+: crashed", r"triple fault",
 	r"unchecked MSR access", r"WARNING:", r"Call Trace",
 ]

@@ -40,7 +40,7 @@ TESTS = [
 	# has none, so neither has the bare kernel here. The RAID driver prints two
 	# timeouts of its firmware.
 	dict(name="zoo", seldom="kernel", scenario="zoo", port=True, zoo="all_kinds",
-	     args="intremap=off intel_iommu=off", allow=[r"timeout"], trace=True,
+	     args="intremap=off intel_iommu=off", allow=[r"\btimeout"], trace=True,
 	     judges=["zoo", "invisible"], bare=True, timeout=900,
 	     expect=[r"T: pass zoo-" + kind for kind in (
 		     "e1000e", "vmxnet3", "virtio-net", "virtio-blk", "ahci",
