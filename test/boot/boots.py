@@ -108,6 +108,7 @@ def compare(good, smp, logs):
 	for test, _, lines in mine:
 		if lines == usual:
 			(logs / (test["name"] + ".log")).unlink()
+			(logs / (test["name"] + ".qemu")).unlink(missing_ok=True)
 			continue
 		differ += 1
 		print("%s, %d processors, differs:" % (test["name"], smp))
