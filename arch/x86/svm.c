@@ -46,7 +46,7 @@ static void read_caps(struct svm_caps *caps)
 	}
 	if (cpu_features.hypervisor) {
 		r = cpuid(0x40000000u, 0);
-		caps->injects_twice = svm_injects_twice((uint32_t[]){r.ebx, r.ecx, r.edx});
+		caps->emulated = svm_emulated((uint32_t[]){r.ebx, r.ecx, r.edx});
 	}
 }
 

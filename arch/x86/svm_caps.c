@@ -23,7 +23,7 @@ const char *svm_refusal(const struct svm_caps *caps)
 	return NULL;
 }
 
-bool svm_injects_twice(const uint32_t leaf[3])
+bool svm_emulated(const uint32_t leaf[3])
 {
 	return leaf[0] == 0x54474354 && leaf[1] == 0x43544743 && leaf[2] == 0x47435447; /* TCG */
 }

@@ -11,7 +11,7 @@ struct svm_caps {
 	uint64_t vm_cr;      /* MSR 0xC0010114 */
 	uint32_t asid_count; /* CPUID 0x8000000A EBX */
 	uint32_t features;   /* CPUID 0x8000000A EDX */
-	bool injects_twice;  /* svm_injects_twice() */
+	bool emulated;       /* svm_emulated() */
 };
 
 #define SVM_FEATURE_NPT           (1u << 0)
@@ -28,8 +28,10 @@ const char *svm_refusal(const struct svm_caps *caps);
 /*
  * Is the processor QEMU's emulated one? `leaf`: EBX, ECX, EDX of CPUID 0x40000000. It (10.0)
  * can deliver an interrupt of EVENTINJ a second time, RFLAGS.IF or not, when something else
- * makes it leave its inner loop before the next exit. Pure.
+ * makes it leave its inner loop before the next exit. And a VMRUN with a virtual interrupt can lose
+ * the note that a physical one has come from another processor, as it does not lock the word that
+ * both write: it stays in the local APIC until the next one. Pure.
  */
-bool svm_injects_twice(const uint32_t leaf[3]);
+bool svm_emulated(const uint32_t leaf[3]);
 
 #endif

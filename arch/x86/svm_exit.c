@@ -16,6 +16,7 @@
 #include <taproot/arch.h>
 #include <taproot/ioreq.h>
 #include <taproot/log.h>
+#include "cpu.h"
 #include "svm.h"
 
 typedef void (*exit_fn)(struct vcpu *v, struct vmcb *b);
@@ -389,6 +390,10 @@ static inline void leave(struct vcpu *v, struct svm_vcpu *s, const struct vmcb *
 	a->gpr[REG_RSP] = b->rsp;
 	a->rip = b->rip;
 	collect_events(v, s, b);
+	/* What came while a window was opened may be forgotten there (svm_caps.h): look again. */
+	if (__builtin_expect(svm_caps.emulated && (b->icpt_misc1 & ICPT_VINTR), 0)) {
+		smp_kick(arch_cpu_this());
+	}
 }
 
 /* Who met the hole: what is at RIP, or the processor on its way (APMv2 15.25.6). */

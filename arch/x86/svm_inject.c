@@ -114,7 +114,7 @@ static void inject_interrupt(struct vcpu *v, struct vmcb *b)
  */
 static inline void inject_once(const struct vmcb *b)
 {
-	if (svm_caps.injects_twice &&
+	if (svm_caps.emulated &&
 	    (b->eventinj & (EVENT_VALID | EVENT_TYPE_MASK)) == (EVENT_VALID | EVENT_TYPE_INTR)) {
 		smp_kick(arch_cpu_this());
 	}

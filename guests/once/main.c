@@ -4,7 +4,7 @@
  * sends itself interrupts, while another turns a device's memory decoding off and on, which
  * changes the machine's memory map under it each time.
  *
- * QEMU's emulated SVM gets that wrong by itself (svm_injects_twice()). The device
+ * QEMU's emulated SVM gets that wrong by itself (svm_emulated()). The device
  * is edu, which nobody else uses (tests' machine.py).
  */
 #include "apic.h"

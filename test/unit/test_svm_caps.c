@@ -52,11 +52,11 @@ static void knows_the_emulator(void **state)
 
 	(void)state;
 	memcpy(leaf, "TCGTCGTCGTCG", sizeof(leaf));
-	assert_true(svm_injects_twice(leaf));
+	assert_true(svm_emulated(leaf));
 	memcpy(leaf, "KVMKVMKVM\0\0\0", sizeof(leaf));
-	assert_false(svm_injects_twice(leaf));
+	assert_false(svm_emulated(leaf));
 	memset(leaf, 0, sizeof(leaf));
-	assert_false(svm_injects_twice(leaf));
+	assert_false(svm_emulated(leaf));
 }
 
 /* A number is never used by two vCPUs in one generation, and its reuse is announced. */
