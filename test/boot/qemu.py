@@ -176,6 +176,11 @@ class Vm:
 			return
 		try:
 			text = self.qmp.hmp("info registers -a")
+			for cpu in self.qmp.execute("query-cpus-fast"):
+				lapic = self.qmp.hmp("info lapic %d" % cpu["cpu-index"])
+				text += "".join("\nCPU#%d %s" % (cpu["cpu-index"], line.strip())
+					for line in lapic.splitlines()
+					if re.match(r"\s*(ISR|IRR)", line))
 		except (qmp.QmpError, OSError, ValueError) as error:
 			text = "QEMU does not answer: %s" % error
 		for line in text.splitlines():
