@@ -20,6 +20,8 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|\r")
 # that one of them interrupted: it is begun again (include/taproot/console_line.h).
 OURS = re.compile(r"^\[ *[0-9]+\.[0-9]+\] ([EINT] .*)$")
 CUT = " ..."
+# Of the registers these say nothing about where a processor was.
+LEFT_OUT = re.compile(r"FPR|XMM|YMM|DR[0-7]")
 POLL = 0.3  # seconds between looks for the machine's end
 
 
@@ -38,9 +40,6 @@ def add_line(lines, text):
 		if piece.endswith(CUT) and text.startswith(piece[:-len(CUT)]):
 			del lines[at]
 	lines.append(text)
-
-
-VECTOR_REGISTER = re.compile(r"FPR|XMM|YMM|DR[0-7]")
 
 
 class Timeout(Exception):
@@ -176,15 +175,16 @@ class Vm:
 			return
 		try:
 			text = self.qmp.hmp("info registers -a")
-			for cpu in self.qmp.execute("query-cpus-fast"):
-				lapic = self.qmp.hmp("info lapic %d" % cpu["cpu-index"])
-				text += "".join("\nCPU#%d %s" % (cpu["cpu-index"], line.strip())
+			# On these machines a processor's APIC id is its number.
+			for number in range(len(self.qmp.execute("query-cpus-fast"))):
+				lapic = self.qmp.hmp("info lapic %d" % number)
+				text += "".join("\nCPU#%d %s" % (number, line.strip())
 					for line in lapic.splitlines()
 					if re.match(r"\s*(ISR|IRR)", line))
 		except (qmp.QmpError, OSError, ValueError) as error:
 			text = "QEMU does not answer: %s" % error
 		for line in text.splitlines():
-			if not VECTOR_REGISTER.match(line):
+			if not LEFT_OUT.match(line):
 				self.log.write("# %s\n" % line.strip())
 
 	def stop(self):

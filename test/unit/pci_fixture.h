@@ -187,4 +187,13 @@ static inline struct host_pci *fixture_nic(sbdf_t s)
 	return p;
 }
 
+/* The VF BARs 0 and 3, of 64 bits each, of the SR-IOV capability at `sriov`. */
+static inline void fixture_vf_bars(sbdf_t pf, unsigned sriov, uint64_t bar0, uint64_t bar3)
+{
+	cfg_write(pf, sriov + SRIOV_REG_BAR0, 4, (uint32_t)bar0);
+	cfg_write(pf, sriov + SRIOV_REG_BAR0 + 4, 4, (uint32_t)(bar0 >> 32));
+	cfg_write(pf, sriov + SRIOV_REG_BAR0 + 12, 4, (uint32_t)bar3);
+	cfg_write(pf, sriov + SRIOV_REG_BAR0 + 16, 4, (uint32_t)(bar3 >> 32));
+}
+
 #endif

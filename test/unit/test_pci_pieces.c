@@ -93,17 +93,9 @@ static unsigned settle(unsigned vcpu)
 	return pieces;
 }
 
-static void set_bars(uint64_t bar0, uint64_t bar3)
-{
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0, 4, (uint32_t)bar0);
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0 + 4, 4, (uint32_t)(bar0 >> 32));
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0 + 12, 4, (uint32_t)bar3);
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0 + 16, 4, (uint32_t)(bar3 >> 32));
-}
-
 static void enable(unsigned count)
 {
-	set_bars(VF_BAR0, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0, VF_BAR3);
 	cfg_write(nic, SRIOV + SRIOV_REG_COUNT, 2, count);
 	write_as(0, CONTROL, 2, ON);
 }
@@ -188,7 +180,7 @@ static void moved_while_they_enter(void **state)
 static void opened_while_they_enter(void **state)
 {
 	(void)state;
-	set_bars(VF_BAR0, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0, VF_BAR3);
 	cfg_write(nic, SRIOV + SRIOV_REG_COUNT, 2, TOTAL);
 	write_as(0, CONTROL, 2, SRIOV_CTL_ENABLE);
 	(void)piece_of(0);

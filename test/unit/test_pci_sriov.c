@@ -63,17 +63,9 @@ static int setup(void **state)
 	return 0;
 }
 
-static void set_bars(uint64_t bar0, uint64_t bar3)
-{
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0, 4, (uint32_t)bar0);
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0 + 4, 4, (uint32_t)(bar0 >> 32));
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0 + 12, 4, (uint32_t)bar3);
-	cfg_write(nic, SRIOV + SRIOV_REG_BAR0 + 16, 4, (uint32_t)(bar3 >> 32));
-}
-
 static void enable(unsigned count)
 {
-	set_bars(VF_BAR0, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0, VF_BAR3);
 	cfg_write(nic, SRIOV + SRIOV_REG_COUNT, 2, count);
 	cfg_write(nic, CONTROL, 2, ON);
 	settle();
@@ -176,7 +168,7 @@ static void test_moved(void **state)
 	(void)state;
 	enable(3);
 	/* By one's size up, while they decode: each is where its neighbour was. */
-	set_bars(VF_BAR0 + VF_SIZE, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0 + VF_SIZE, VF_BAR3);
 	assert_int_equal(type_at(VF_BAR0), MEM_HOLE);
 	for (unsigned n = 0; n < 3; n++) {
 		assert_int_equal(owner_at(VF_BAR0 + (n + 1) * VF_SIZE), vf_at(n).v);
@@ -256,7 +248,7 @@ static void test_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(pci_vf_add(dom0->pci, vf_at(0), nic), -EINVAL);
-	set_bars(VF_BAR0, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0, VF_BAR3);
 	cfg_write(nic, SRIOV + SRIOV_REG_COUNT, 2, 2);
 	cfg_write(nic, CONTROL, 2, ON);
 	/* The report before the first access, and before the run loop came by. */
@@ -281,7 +273,7 @@ static void test_reported(void **state)
 static void test_not_yet(void **state)
 {
 	(void)state;
-	set_bars(VF_BAR0, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0, VF_BAR3);
 	cfg_write(nic, SRIOV + SRIOV_REG_COUNT, 2, 2);
 	cfg_write(nic, CONTROL, 2, ON);
 	assert_int_equal(cfg_read(vf_at(1), PCI_REG_CLASS, 2), 0xffff);
@@ -388,7 +380,7 @@ static void refused(unsigned count)
 static void test_too_many(void **state)
 {
 	(void)state;
-	set_bars(VF_BAR0, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0, VF_BAR3);
 	refused(TOTAL + 1);
 	refused(0xffff);
 	host_pci_set(dev, SRIOV + SRIOV_REG_INITIAL, 2, 3);
@@ -400,7 +392,7 @@ static void test_too_many(void **state)
 static void test_bad_numbers(void **state)
 {
 	(void)state;
-	set_bars(VF_BAR0, VF_BAR3);
+	fixture_vf_bars(nic, SRIOV, VF_BAR0, VF_BAR3);
 	host_pci_set(dev, SRIOV + SRIOV_REG_OFFSET, 2, 0);
 	refused(2);
 	host_pci_set(dev, SRIOV + SRIOV_REG_OFFSET, 2, 0xfe00);
