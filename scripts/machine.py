@@ -106,7 +106,7 @@ def devices(disk, bridge=False, port=False, snapshot=False, bypass=False):
 	snapshot: what is written to the disk is forgotten.
 	"""
 	edu = "edu,dma_mask=0xffffffffffffffff"
-	igb = "igb,netdev=net0,mac=52:54:00:74:61:70"
+	igb = "igb,netdev=net0,mac=52:54:00:74:61:02"
 	above, beside = [], []
 	if port:
 		above += ["-device", "pcie-root-port,id=port0,chassis=1,slot=1"]

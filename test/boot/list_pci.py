@@ -12,16 +12,21 @@ TESTS = [
 		     r"T: pass vf-link eth2", r"T: pass pf-still",
 		     r"T: pass vf-cycles 20"]),
 	# One of an NVMe controller, brought online by admin command.
-	dict(name="nvme-vf", seldom="kernel lane", scenario="nvme-vf", port=True, zoo="nvme_vf",
-	     judges=["vf_disk"], bare=True,
+	dict(name="nvme-vf", seldom="kernel lane", scenario="nvme-vf", args="vfs=1",
+	     port=True, zoo="nvme_vf", judges=["vf_disk"], bare=True,
 	     expect=[r"T: pass nvme-vf-enable", r"T: pass nvme-vf-online",
 		     r"T: pass nvme-vf-write", r"T: pass nvme-vf-off"]),
 	# The same without translation and remapping: messages of ours as they are.
-	dict(name="nvme-vf-iommu-off", scenario="nvme-vf", port=True,
-	     zoo="nvme_vf", judges=["vf_disk"],
+	dict(name="nvme-vf-iommu-off", seldom="kernel lane", scenario="nvme-vf", args="vfs=1",
+	     port=True, zoo="nvme_vf", judges=["vf_disk"],
 	     options="console=com1 loglvl=info iommu=off",
 	     expect=[r"T: pass nvme-vf-online", r"T: pass nvme-vf-write",
 		     r"T: pass nvme-vf-off"]),
+	# As many as the device has, beyond function 7.
+	dict(name="nvme-127-vfs", seldom="kernel lane", scenario="nvme-vf", args="vfs=127",
+	     port=True, zoo="nvme_vfs", judges=["vf_disk"], bare=True,
+	     expect=[r"T: pass nvme-vf-enable 127", r"L: vf 0000:02:0f\.7",
+		     r"T: pass nvme-vf-write", r"T: pass nvme-vf-off"]),
 	# A BAR of 8 GiB.
 	dict(name="big-bar", seldom="kernel lane", scenario="big-bar", zoo="big_bar", judges=["big"],
 	     bare=True,
@@ -34,21 +39,27 @@ TESTS = [
 	     bare=True, timeout=400,
 	     expect=[r"T: pass msix-interrupts raised 100000 handled 100000 "
 		     r"unexpected 0", r"T: pass igb-after"]),
+	# The largest MSI-X table, beside registers in a BAR that moves.
+	dict(name="msix-table", seldom="kernel lane", scenario="msix-table", port=True,
+	     zoo="large_table", bare=True,
+	     expect=["T: pass msix-" + step for step in (
+		     "entries 87ff", "reloads 20", "all", "open", "pending", "moved",
+		     "found", "again")]),
 	# A device for every driver, unbound and bound again; what it shows in
 	# configuration space is what it shows on the bare machine, and it gets the
 	# same writes. Where Linux has an IOMMU it turns on ACS in ports; the domain
 	# has none, so neither has the bare kernel here. The RAID driver prints two
 	# timeouts of its firmware.
-	dict(name="zoo", seldom="kernel", scenario="zoo", port=True, zoo="all_kinds",
+	dict(name="zoo", seldom="kernel lane", scenario="zoo", port=True, zoo="all_kinds",
 	     args="intremap=off intel_iommu=off", allow=[r"\btimeout"], trace=True,
 	     judges=["zoo", "invisible"], bare=True, timeout=900,
 	     expect=[r"T: pass zoo-" + kind for kind in (
-		     "e1000e", "vmxnet3", "virtio-net", "virtio-blk", "ahci",
+		     "nvme", "igb", "e1000e", "vmxnet3", "virtio-net", "virtio-blk", "ahci",
 		     "xhci", "megasas", "hda", "ports")]),
 	# The devices get the writes that they get from the same kernel without a
 	# hypervisor (doc/invisible.md). Alone it could remap its interrupts and move
 	# them without a write to the device; the domain sees no IOMMU.
-	dict(name="invisible", scenario="invisible", port=True, zoo="far_nvme",
+	dict(name="invisible", seldom="kernel lane", scenario="invisible", port=True, zoo="far_nvme",
 	     args="intremap=off intel_iommu=off", trace=True, judges=["invisible"],
 	     bare=True, timeout=900,
 	     expect=["T: pass " + step for step in (
@@ -64,7 +75,7 @@ TESTS = [
 	dict(name="hotplug", seldom="kernel lane", scenario="hotplug", port=True, zoo="hotplug",
 	     judges=["hotplug"], timeout=1200,
 	     expect=[r"T: pass hot-ports", r"T: pass hot-end"]),
-	dict(name="shared-line", scenario="shared-line", args="count=100000",
+	dict(name="shared-line", seldom="kernel lane", scenario="shared-line", args="count=100000",
 	     unsettled=True,
 	     bridge=True, zoo="shared_line", judges=["shared"], bare=True,
 	     timeout=600,

@@ -11,8 +11,8 @@ def nothing(_):
 	return []
 
 
-def nvme_vf(folder):
-	"""An NVMe controller with one virtual function, behind a root port."""
+def nvme_vf(folder, count=1):
+	"""An NVMe controller with virtual functions, behind a root port."""
 	path = folder + "/shared"
 	machine.make_disk(path)
 	return [
@@ -21,9 +21,16 @@ def nvme_vf(folder):
 		"-device", "pcie-root-port,id=port1,chassis=2,slot=2",
 		"-device", "nvme-subsys,id=subsys0",
 		"-device", "nvme,serial=shared,subsys=subsys0,bus=port1,"
-		"sriov_max_vfs=1,sriov_vq_flexible=2,sriov_vi_flexible=1",
+		"sriov_max_vfs=%d,sriov_vq_flexible=%d,sriov_vi_flexible=%d,"
+		"max_ioqpairs=%d,msix_qsize=%d" %
+		(count, 2 * count, count, 2 * count + 2, count + 2),
 		"-device", "nvme-ns,drive=shared,nsid=1",
 	]
+
+
+def nvme_vfs(folder):
+	"""As many as it has: a function number goes beyond 7 (ARI)."""
+	return nvme_vf(folder, 127)
 
 
 def big_bar(_):
@@ -105,7 +112,7 @@ def all_kinds(folder):
 	]
 
 
-def far_nvme(folder):
+def far_nvme(folder, more=""):
 	"""An NVMe disk behind a root port, on bus 2."""
 	path = folder + "/shared"
 	machine.make_disk(path)
@@ -113,5 +120,10 @@ def far_nvme(folder):
 		"-drive", "if=none,id=far,format=raw,snapshot=on,file=" +
 		machine.quote(path),
 		"-device", "pcie-root-port,id=port1,chassis=2,slot=2",
-		"-device", "nvme,serial=far,drive=far,bus=port1",
+		"-device", "nvme,serial=far,drive=far,bus=port1" + more,
 	]
+
+
+def large_table(folder):
+	"""The same with as many MSI-X entries as there can be."""
+	return far_nvme(folder, ",msix_qsize=2048")
