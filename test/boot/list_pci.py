@@ -9,12 +9,17 @@ ZOO = ("nvme", "igb", "e1000e", "vmxnet3", "virtio-net", "virtio-blk", "ahci", "
 
 TESTS = [
 	# SR-IOV: two virtual functions of igb carry data, 20 times on and off.
-	dict(name="igb-vf", seldom="kernel lane", scenario="igb-vf", port=True, serve=True,
-	     zoo="nothing",
+	dict(name="igb-vf", seldom="kernel lane", scenario="igb-vf", args="cycles=20",
+	     port=True, serve=True, zoo="nothing",
 	     judges=["vf"], bare=True, timeout=900,
 	     expect=[r"T: pass vf-enable", r"T: pass vf-link eth1",
 		     r"T: pass vf-link eth2", r"T: pass pf-still",
 		     r"T: pass vf-cycles 20"]),
+	# Firmware left them on, on the root bus; Linux turns them off and on again.
+	dict(name="igb-vf-by-firmware", seldom="kernel lane", scenario="igb-vf", args="cycles=1",
+	     serve=True, zoo="nothing", poke="vfs_enabled", judges=["vf"], timeout=600,
+	     expect=[r"T: pass vf-enable", r"T: pass vf-link eth1",
+		     r"T: pass vf-link eth2", r"T: pass vf-cycles 1"]),
 	# One of an NVMe controller, brought online by admin command.
 	dict(name="nvme-vf", seldom="kernel lane", scenario="nvme-vf", args="vfs=1",
 	     port=True, zoo="nvme_vf", judges=["vf_disk"], bare=True,

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
 """
-Changes what the hypervisor reads from the processor, through QEMU's debugger
-socket: for firmware settings that no QEMU option gives.
+Changes what the hypervisor finds, through QEMU's debugger socket: for firmware
+settings that no QEMU option gives.
 
-Speaks the GDB remote serial protocol (packets Z/z, c, p, P, D of its manual,
-appendix E) with just what is needed: one hardware breakpoint behind an RDMSR,
-found in the disassembly of the image, and a new value for RAX.
+Speaks the GDB remote serial protocol (packets Z/z, c, P, m, M, D of its manual,
+appendix E, and QEMU's Qqemu.PhyMemMode) with just what is needed: one hardware
+breakpoint, a new value for RAX, and the machine's configuration space.
 
-Not supported: several breakpoints, other architectures.
+Not supported: several breakpoints at a time, other architectures.
 """
 import re
+import struct
 import socket
 import subprocess
 import time
@@ -19,6 +20,11 @@ import machine
 VM_CR = 0xc0010114	# APMv2 15.30.1
 VM_CR_LOCK, VM_CR_SVMDIS = 1 << 3, 1 << 4
 RAX = 0			# numbering of org.gnu.gdb.i386.core, 64-bit
+ECAM = 0xb0000000	# where QEMU's firmware puts it
+IGB = 0x10c98086
+SRIOV = 0x0010		# SR-IOV 1.1 3.3
+SRIOV_CONTROL, SRIOV_NUM_VFS, SRIOV_VF_BAR0 = 0x08, 0x10, 0x24
+VF_ENABLE, VF_MSE = 0x1, 0x8
 
 
 def arguments(folder):
@@ -41,6 +47,22 @@ class Remote:
 		body = packet.encode()
 		self.sock.sendall(b"$%s#%02x" % (body, sum(body) & 0xff))
 		return self.answer()
+
+	def break_at(self, address):
+		"""Runs until the processor comes there."""
+		self.ask("?")
+		self.ask("Z1,%x,1" % address)
+		self.ask("c")
+		self.ask("z1,%x,1" % address)
+
+	def read_config(self, devfn, reg):
+		"""A dword of a function on bus 0."""
+		data = self.ask("m%x,4" % (ECAM + (devfn << 12) + reg))
+		return struct.unpack("<I", bytes.fromhex(data))[0]
+
+	def write_config(self, devfn, reg, value, size=4):
+		self.ask("M%x,%x:%s" % (ECAM + (devfn << 12) + reg, size,
+					value.to_bytes(size, "little").hex()))
 
 	def answer(self):
 		while True:
@@ -76,10 +98,29 @@ def svm_locked(folder):
 	"""VM_CR reads as firmware leaves it that locks SVM away."""
 	address = after_rdmsr(VM_CR)
 	remote = Remote(folder + "/gdb")
-	remote.ask("?")
-	remote.ask("Z1,%x,1" % address)
-	remote.ask("c")
+	remote.break_at(address)
 	value = VM_CR_LOCK | VM_CR_SVMDIS
 	remote.ask("P%x=%s" % (RAX, value.to_bytes(8, "little").hex()))
-	remote.ask("z1,%x,1" % address)
+	remote.ask("D")
+
+
+def entry():
+	"""Where the image begins, as QEMU starts it (ELF32)."""
+	return struct.unpack_from("<I", machine.image().read_bytes(), 24)[0]
+
+
+def vfs_enabled(folder):
+	"""Two virtual functions of igb are on, with their memory, as firmware may leave them."""
+	remote = Remote(folder + "/gdb")
+	remote.break_at(entry())
+	remote.ask("Qqemu.PhyMemMode:1")
+	igb = next(n for n in range(0, 256, 8) if remote.read_config(n, 0) == IGB)
+	cap = 0x100
+	while remote.read_config(igb, cap) & 0xffff != SRIOV:
+		cap = remote.read_config(igb, cap) >> 20
+	for bar, address in ((0, 0xd0000000), (3, 0xd0100000)):
+		remote.write_config(igb, cap + SRIOV_VF_BAR0 + 4 * bar, address)
+		remote.write_config(igb, cap + SRIOV_VF_BAR0 + 4 * bar + 4, 0)
+	remote.write_config(igb, cap + SRIOV_NUM_VFS, 2, 2)
+	remote.write_config(igb, cap + SRIOV_CONTROL, VF_ENABLE | VF_MSE, 2)
 	remote.ask("D")
