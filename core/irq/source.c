@@ -117,12 +117,17 @@ void irq_source_update(struct irq_source *src, bool guest_masked, uint64_t msi_a
 {
 	lock_acquire(&src->lock);
 	bool open = irq_source_open(src);
-	/* What the guest wrote while it had the source masked counts at the unmask. */
+	/*
+	 * What the guest writes while it has the source masked counts at the unmask, all of it: an
+	 * interrupt that is under way must not get a new address and old data.
+	 */
 	bool retarget = src->guest_masked || src->msi_addr != msi_addr || src->msi_data != msi_data;
 
 	src->guest_masked = guest_masked;
-	src->msi_addr = msi_addr;
-	src->msi_data = msi_data;
+	if (!guest_masked) {
+		src->msi_addr = msi_addr;
+		src->msi_data = msi_data;
+	}
 	if (!guest_masked && (!src->bound || retarget)) {
 		unsigned cpu = irq_source_target(src);
 

@@ -57,7 +57,7 @@ struct irq_source {
 			       flight */
 	uint16_t old_cpu;
 	bool old_bound;
-	uint64_t msi_addr; /* the guest's message (PCI 3.0 6.8.1) */
+	uint64_t msi_addr; /* the guest's message (PCI 3.0 6.8.1), as of when it was last open */
 	uint32_t msi_data;
 	uint64_t fired; /* how many times, for the books */
 	/* Interrupt remapping (core/iommu/remap.c). */
@@ -74,7 +74,8 @@ void irq_source_init(struct irq_source *src, const struct irq_source_ops *ops, e
  * The guest's state of the source changed: mask and message. Binds a vector at
  * the first unmask, re-routes when the message goes to another processor,
  * opens or closes the machine's mask as both states say. When no vector is
- * left the source stays closed and the log says so.
+ * left the source stays closed and the log says so. A message that comes with
+ * guest_masked is not taken over: what is under way goes where the last open one said.
  */
 void irq_source_update(struct irq_source *src, bool guest_masked, uint64_t msi_addr,
 		       uint32_t msi_data);

@@ -191,6 +191,23 @@ static void test_move_masked(void **state)
 	assert_int_equal(take(lapic(dom0, 2)), 0x41);
 }
 
+/* One that is under way when the guest masks, and then writes, goes where it was sent. */
+static void test_write_masked_with_one_pending(void **state)
+{
+	(void)state;
+	irq_source_update(&dev.src, false, to(0), 0x41);
+	assert_true(host_msi_pend(dev.addr, dev.data));
+	irq_source_update(&dev.src, true, to(0), 0x41);
+	irq_source_update(&dev.src, true, to(1), 0x41);
+	host_take_pending(0);
+	assert_int_equal(take(lapic(dom0, 1)), -1);
+	assert_int_equal(take(lapic(dom0, 0)), 0x41);
+	irq_source_update(&dev.src, true, to(1), 0x52);
+	irq_source_update(&dev.src, false, to(1), 0x52);
+	assert_true(raise(&dev));
+	assert_int_equal(take(lapic(dom0, 1)), 0x52);
+}
+
 static void test_no_vector(void **state)
 {
 	(void)state;
@@ -259,11 +276,11 @@ static void test_bad_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_bind_at_first_unmask), T(test_two_masks),
-		T(test_message_change),       T(test_move),
-		T(test_move_masked),          T(test_no_vector),
-		T(test_move_with_one_pending),
-		T(test_two_domains),          T(test_restore),
+		T(test_bind_at_first_unmask),  T(test_two_masks),
+		T(test_message_change),        T(test_move),
+		T(test_move_masked),           T(test_no_vector),
+		T(test_move_with_one_pending), T(test_write_masked_with_one_pending),
+		T(test_two_domains),           T(test_restore),
 		T(test_bad_message),
 	};
 

@@ -167,6 +167,49 @@ static void test_retarget_keeps_the_vector(void **state)
 	assert_int_equal(host_vector_count(1), 0);
 }
 
+/*
+ * Masked, address, data, unmasked: an interrupt that was under way meets the address and data of
+ * before or those of after, wherever it is taken.
+ */
+static void retarget_masked(const struct form *form, struct host_pci *p, unsigned taken_at)
+{
+	const struct {
+		unsigned reg, len;
+		uint32_t value;
+	} writes[] = {
+		{NIC_MSI + form->mask, 4, 1},
+		{NIC_MSI + MSI_REG_ADDRESS, 4, (uint32_t)FIXTURE_MSG(1)},
+		{NIC_MSI + form->data, 2, 0x52},
+		{NIC_MSI + form->mask, 4, 0},
+	};
+
+	program(form, FIXTURE_MSG(0), 0x41);
+	cfg_write(nic, CONTROL, 2, MSI_CTL_ENABLE);
+	assert_true(host_msi_pend(host_pci_get(p, NIC_MSI + MSI_REG_ADDRESS, 4),
+				  host_pci_get(p, NIC_MSI + form->data, 2)));
+	for (unsigned i = 0; i < ARRAY_SIZE(writes); i++) {
+		if (i == taken_at) {
+			host_take_pending(0);
+		}
+		cfg_write(nic, writes[i].reg, writes[i].len, writes[i].value);
+	}
+	host_take_pending(0);
+	assert_int_equal(vector_pending(0, 0x41), taken_at < 4);
+	assert_int_equal(vector_pending(1, 0x52), taken_at == 4);
+	assert_false(vector_pending(0, 0x52));
+	assert_false(vector_pending(1, 0x41));
+}
+
+static void test_retarget_masked_with_one_pending(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++) {
+		for (unsigned taken_at = 0; forms[i].maskable && taken_at <= 4; taken_at++) {
+			retarget_masked(&forms[i], start(&forms[i]), taken_at);
+		}
+	}
+}
+
 static void test_parts_of_registers(void **state)
 {
 	const struct form *form = &forms[1];
@@ -374,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_mask_bit),
 		cmocka_unit_test(test_retarget),
 		cmocka_unit_test(test_retarget_keeps_the_vector),
+		cmocka_unit_test(test_retarget_masked_with_one_pending),
 		cmocka_unit_test(test_parts_of_registers),
 		cmocka_unit_test(test_no_vector_no_enable),
 		cmocka_unit_test(test_enabled_before_the_message),
