@@ -10,7 +10,8 @@
  * PCI 3.0 6.8.3.5 leaves in-flight messages to software). A message without a
  * mask bit keeps its vector, so that there is no moment with half of a new
  * one; when the vector is taken over there it stays where it is, which costs
- * an interrupt between processors and nothing else.
+ * an interrupt between processors and nothing else. Back where it came from it
+ * has its old vector again.
  *
  * Where interrupts are remapped (iommu.h) a message moves by its entry: nothing
  * is masked, the device is not touched.
@@ -68,16 +69,18 @@ static int irq_source_program(struct irq_source *src)
 	return MIN(rc, 0);
 }
 
-/* A vector on `cpu`: for a source that cannot be masked, and has no remapping entry, the one it
- * has. */
+/*
+ * A vector on `cpu`: the one it has there still, or a new one. A source that cannot be masked, and
+ * has no remapping entry, keeps its number.
+ */
 static int irq_source_vector(struct irq_source *src, unsigned cpu)
 {
+	if (src->old_bound && src->old_cpu == cpu) {
+		src->old_bound = false; /* back to where it came from */
+		return src->old_vector;
+	}
 	if (!src->bound || !src->same_vector || remap_in_place(src)) {
 		return arch_vector_alloc(cpu, src);
-	}
-	if (src->old_bound && src->old_cpu == cpu && src->old_vector == src->vector) {
-		src->old_bound = false; /* back to where it came from */
-		return src->vector;
 	}
 	return arch_vector_alloc_at(cpu, src->vector, src);
 }

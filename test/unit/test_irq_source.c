@@ -172,6 +172,30 @@ static void test_move_with_one_pending(void **state)
 	assert_int_equal(take(lapic(dom0, 3)), 0x41);
 }
 
+/* It takes no vector anew where it has one still, however long that processor is busy. */
+static void test_move_back_and_forth(void **state)
+{
+	unsigned vector;
+
+	(void)state;
+	irq_source_update(&dev.src, false, to(0), 0x41);
+	vector = dev.src.vector;
+	assert_true(host_msi_pend(dev.addr, dev.data));
+	for (unsigned i = 1; i <= 1000; i++) {
+		irq_source_update(&dev.src, false, to(i & 1), 0x41);
+		assert_int_equal(dev.src.cpu, i & 1);
+		assert_int_equal(host_vector_count(0), 1);
+		assert_int_equal(host_vector_count(1), 1);
+	}
+	assert_int_equal(dev.src.vector, vector);
+	host_take_pending(0);
+	assert_int_equal(take(lapic(dom0, 0)), 0x41);
+	eoi(lapic(dom0, 0));
+	assert_int_equal(host_vector_count(1), 0);
+	assert_true(raise(&dev));
+	assert_int_equal(take(lapic(dom0, 0)), 0x41);
+}
+
 /* Moving while the guest has it masked waits for the unmask; while we do, it happens. */
 static void test_move_masked(void **state)
 {
@@ -280,8 +304,8 @@ int main(void)
 		T(test_message_change),        T(test_move),
 		T(test_move_masked),           T(test_no_vector),
 		T(test_move_with_one_pending), T(test_write_masked_with_one_pending),
-		T(test_two_domains),           T(test_restore),
-		T(test_bad_message),
+		T(test_move_back_and_forth),   T(test_two_domains),
+		T(test_restore),               T(test_bad_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
