@@ -431,6 +431,10 @@ TESTS = [
 	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
 	guest("once"),
+	# Two MSI messages, or one where interrupts are not remapped.
+	*[guest("msi", machine, zoo="two_messages", judges=["msi"], args="tcg" + single,
+		options=OPTIONS + iommu, forbid=[r"guest: .*fail", r"no vector left"])
+	  for machine, single, iommu in (("", "", ""), ("-iommu-off", " single", " iommu=off"))],
 	guest("events", "-smp", args="tcg smp"),
 	guest("soft-reset", smp=4),
 

@@ -70,6 +70,17 @@ def hotplug(_):
 	]
 
 
+def two_messages(_):
+	"""
+	A root port whose MSI has two messages, masks and pending bits. Its slot is
+	the driver's, as on machines, not ACPI's.
+	"""
+	return [
+		"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+		"-device", "ioh3420,id=port2,chassis=2,slot=2",
+	]
+
+
 def all_kinds(folder):
 	"""
 	A device for each driver of the scenario zoo. A NIC's MAC address ends in
