@@ -42,6 +42,11 @@ TESTS = [
 	     expect=[r"T: pass big-size", r"T: pass big-moved-decoding",
 		     r"T: pass big-left-decoding", r"T: pass big-back",
 		     r"T: pass big-end"]),
+	# BARs of I/O ports, of less than a page, in a reserved range; expansion ROM.
+	dict(name="small-bars", seldom="kernel lane", scenario="small-bars", zoo="small_bars",
+	     judges=["rom"], bare=True,
+	     expect=["T: pass bars-" + step for step in (
+		     "ports", "page", "rom", "reserved", "disk")]),
 	# 100,000 interrupts by MSI-X, and by a level-triggered line that three
 	# other devices use at the same time.
 	dict(name="msix-100000", seldom="kernel lane", scenario="msix-irq", args="count=100000",

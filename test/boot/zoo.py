@@ -3,7 +3,11 @@
 Further devices for a boot test: QEMU arguments. Each function is given the
 test's folder for files that it needs.
 """
+import struct
+
 import machine
+
+ROM_SIZE = 64 << 10
 
 
 def nothing(_):
@@ -39,6 +43,38 @@ def big_bar(_):
 		"-object", "memory-backend-ram,id=big,size=8G,share=on,reserve=off",
 		"-device", "ivshmem-plain,memdev=big",
 	]
+
+
+def rom():
+	"""
+	An expansion ROM that no firmware starts, its code being of an unknown type
+	(PCI 3.0 6.3.1), and the rest of it noise.
+	"""
+	state = 1
+	out = bytearray()
+	while len(out) < ROM_SIZE:
+		state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+		out += state.to_bytes(8, "little")
+	struct.pack_into("<H22xH", out, 0, 0xaa55, 0x1c)
+	struct.pack_into("<4sHHHHB3sHHBBH", out, 0x1c, b"PCIR", 0x10ec, 0x8139, 0, 24, 3,
+			 bytes(3), ROM_SIZE // 512, 1, 0xff, 0x80, 0)
+	return bytes(out)
+
+
+def small_bars(folder):
+	"""Two NICs with BARs of 256 bytes and an expansion ROM each; a disk with a 64-bit BAR."""
+	path = folder + "/rom"
+	with open(path, "wb") as f:
+		f.write(rom())
+	machine.make_disk(folder + "/shared")
+	out = ["-drive", "if=none,id=shared,format=raw,snapshot=on,file=" +
+	       machine.quote(folder + "/shared"),
+	       "-device", "nvme,serial=high,drive=shared"]
+	for number in (8, 9):
+		out += ["-netdev", "user,id=net%d,net=10.0.%d.0/24" % (number, number),
+			"-device", "rtl8139,netdev=net%d,mac=52:54:00:74:61:%02x,romfile=%s" % (
+				number, number, machine.quote(path))]
+	return out
 
 
 def shared_line(folder):

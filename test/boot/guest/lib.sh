@@ -143,6 +143,37 @@ bar0_of()
 	sed -n '1s/ .*//p' "/sys/bus/pci/devices/$1/resource"
 }
 
+# 1 MiB that no line of /proc/iomem below the root bus claims.
+is_free()
+{
+	awk -v lo="$1" 'function hex(s,  i, v) {
+		v = 0
+		for (i = 1; i <= length(s); i++) {
+			v = v * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1
+		}
+		return v
+	}
+	/^ / || !/PCI Bus/ {
+		split($1, r, "-")
+		if (hex(r[1]) <= lo + 1048575 && hex(r[2]) >= lo) {
+			bad = 1
+		}
+	}
+	END { exit bad }' /proc/iomem
+}
+
+# free_place ADDRESS...: the first of them where there is nothing.
+free_place()
+{
+	local place
+	for place in "$@"; do
+		if is_free $((place)); then
+			echo "$place"
+			return
+		fi
+	done
+}
+
 # print_interrupts DRIVER [WHICH]: for its devices the MSI-X control register,
 # and each vector's number, kind and count over all processors; with WHICH the
 # device's name before that.
