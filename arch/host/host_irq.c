@@ -18,6 +18,7 @@
 #define RTE_REMOTE_IRR (1u << 14)
 #define RTE_LEVEL    (1u << 15)
 #define RTE_MASKED   (1u << 16)
+#define VERSION_EOI  0x20u
 /* Interrupts that one change of a line may cause before it is called a storm. */
 #define STORM 1000u
 
@@ -32,6 +33,12 @@ static struct {
 	unsigned pins;
 	uint32_t entry[PINS_MAX][2];
 	bool line[PINS_MAX];
+	unsigned rises[PINS_MAX]; /* after so many more writes to its entry; 0: not */
+	/*
+	 * Of level pins, what the chip knows of the line: it hears changes, and does not look
+	 * again when an entry turns from edge to level. Some are like that.
+	 */
+	bool latch[PINS_MAX];
 } ioapic[IOAPICS_MAX];
 unsigned host_ioapic_torn_count;
 
@@ -169,17 +176,32 @@ bool host_msi_pend(uint64_t addr, uint32_t data)
 }
 
 /* A level entry with this vector hears the EOI (82093AA 3.2.4). */
+static void ioapic_eoi(unsigned index, unsigned vector)
+{
+	for (unsigned pin = 0; pin < ioapic[index].pins; pin++) {
+		uint32_t *low = &ioapic[index].entry[pin][0];
+
+		if ((*low & 0xff) == vector && (*low & RTE_LEVEL)) {
+			*low &= ~RTE_REMOTE_IRR;
+		}
+	}
+}
+
 static void broadcast_eoi(unsigned vector)
 {
 	for (unsigned i = 0; i < IOAPICS_MAX; i++) {
-		for (unsigned pin = 0; pin < ioapic[i].pins; pin++) {
-			uint32_t *low = &ioapic[i].entry[pin][0];
-
-			if ((*low & 0xff) == vector && (*low & RTE_LEVEL)) {
-				*low &= ~RTE_REMOTE_IRR;
-			}
-		}
+		ioapic_eoi(i, vector);
 	}
+}
+
+bool arch_ioapic_eoi(unsigned index, unsigned vector)
+{
+	bool has_eoi = (ioapic[index].version & 0xff) >= VERSION_EOI;
+
+	if (has_eoi) {
+		ioapic_eoi(index, vector);
+	}
+	return has_eoi;
 }
 
 void host_take_pending(unsigned cpu)
@@ -198,11 +220,19 @@ void host_take_pending(unsigned cpu)
 	}
 }
 
+static void set_latch(unsigned index, unsigned pin, bool level)
+{
+	ioapic[index].line[pin] = level;
+	if (ioapic[index].entry[pin][0] & RTE_LEVEL) {
+		ioapic[index].latch[pin] = level;
+	}
+}
+
 void host_ioapic_raise_pending(unsigned index, unsigned pin)
 {
 	uint32_t *entry = ioapic[index].entry[pin];
 
-	ioapic[index].line[pin] = true;
+	set_latch(index, pin, true);
 	if ((entry[0] & RTE_LEVEL) && !(entry[0] & (RTE_MASKED | RTE_REMOTE_IRR))) {
 		entry[0] |= RTE_REMOTE_IRR;
 		vector_pending[entry[1] >> 24][entry[0] & 0xff] = true;
@@ -242,7 +272,7 @@ static void service_level(unsigned index, unsigned pin)
 	bool in_flight = false;
 
 	for (unsigned i = 0; i < STORM; i++) {
-		bool up = ioapic[index].line[pin] && (entry[0] & RTE_LEVEL) &&
+		bool up = ioapic[index].latch[pin] && (entry[0] & RTE_LEVEL) &&
 			  !(entry[0] & (RTE_MASKED | RTE_REMOTE_IRR));
 
 		if (!up && !in_flight) {
@@ -270,6 +300,14 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value)
 		value |= value & RTE_LEVEL ? ioapic[index].entry[pin][0] & RTE_REMOTE_IRR : 0;
 	}
 	ioapic[index].entry[pin][reg & 1] = value;
+	if (ioapic[index].rises[pin] && --ioapic[index].rises[pin] == 0) {
+		set_latch(index, pin, true);
+	}
+}
+
+void host_ioapic_raise_later(unsigned index, unsigned pin, unsigned writes)
+{
+	ioapic[index].rises[pin] = writes;
 }
 
 void host_ioapic_set_line(unsigned index, unsigned pin, bool level)
@@ -277,7 +315,7 @@ void host_ioapic_set_line(unsigned index, unsigned pin, bool level)
 	const uint32_t *entry = ioapic[index].entry[pin];
 	bool rise = level && !ioapic[index].line[pin];
 
-	ioapic[index].line[pin] = level;
+	set_latch(index, pin, level);
 	if (entry[0] & RTE_LEVEL) {
 		service_level(index, pin);
 	} else if (rise && !(entry[0] & RTE_MASKED)) {

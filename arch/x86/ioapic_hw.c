@@ -12,7 +12,9 @@
 
 #define IOREGSEL    0x00
 #define IOWIN       0x10
+#define IOEOI       0x40
 #define REG_VERSION 1
+#define VERSION_EOI 0x20u /* from this one on it has the EOI register */
 #define REG_ENTRY   0x10
 #define ENTRY_MASK  (1u << 16)
 
@@ -20,6 +22,7 @@ struct ioapic_hw {
 	struct iomap page;
 	uint32_t offset; /* in the page: addresses are aligned to 1 KiB */
 	unsigned pins;
+	bool has_eoi;
 	struct lock lock; /* index and data belong together */
 };
 
@@ -47,6 +50,16 @@ void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value)
 	lock_release(&io->lock);
 }
 
+bool arch_ioapic_eoi(unsigned index, unsigned vector)
+{
+	const struct ioapic_hw *io = &ioapics[index];
+
+	if (io->has_eoi) {
+		arch_iomap_write(&io->page, io->offset + IOEOI, 4, vector);
+	}
+	return io->has_eoi;
+}
+
 unsigned ioapic_hw_pins(unsigned index)
 {
 	return index < ARRAY_SIZE(ioapics) ? ioapics[index].pins : 0;
@@ -71,6 +84,7 @@ int ioapic_hw_add(unsigned index, hpa_t base)
 		log_notice("IO-APIC %u at %llx does not answer", index, (unsigned long long)base.v);
 		return -ENODEV;
 	}
+	io->has_eoi = (version & 0xff) >= VERSION_EOI;
 	io->pins = MIN((version >> 16 & 0xff) + 1, (unsigned)VIOAPIC_PINS_MAX);
 	for (unsigned pin = 0; pin < io->pins; pin++) {
 		arch_ioapic_write(index, REG_ENTRY + 2 * pin, ENTRY_MASK);

@@ -133,6 +133,11 @@ uint64_t arch_ioapic_entry(unsigned cpu, unsigned vector);
 /* Registers of the machine's IO-APIC number `index` (order of the MADT). */
 uint32_t arch_ioapic_read(unsigned index, unsigned reg);
 void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
+/*
+ * EOI for `vector` at that IO-APIC alone: its level entries with that vector have no interrupt under
+ * way any more (ICH9 datasheet 13.5.5). False: it has no such register (version below 0x20).
+ */
+bool arch_ioapic_eoi(unsigned index, unsigned vector) MUST_CHECK;
 
 /* ---- domains and vCPUs ---- */
 

@@ -46,7 +46,6 @@ The boot tests, as data. Fields, all but the name optional:
             stop: stopped when all is seen (a refusal halts)
   bare      the scenario makes sense on the bare machine (--bare)
   timeout   seconds
-  unsettled its result is not relied on yet: only with --all, or by its name
 
 The letters are those of the boot tests in the project's first issue.
 """
@@ -270,9 +269,9 @@ TESTS = [
 	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
 	  for n in (2, 4)],
 	# Interrupts of a device whose affinity goes round meanwhile.
-	dict(name="smp-affinity-msi", seldom="kernel", scenario="affinity", args="count=3000", smp=4,
+	dict(name="smp-affinity-msi", seldom="kernel", scenario="affinity", args="count=100000", smp=4,
 	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
-	dict(name="smp-affinity-intx", seldom="kernel", scenario="affinity", args="count=3000 intx=1", smp=4,
+	dict(name="smp-affinity-intx", seldom="kernel", scenario="affinity", args="count=100000 intx=1", smp=4,
 	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
 	dict(name="smp-affinity-no-iommu", scenario="affinity", args="count=3000 intx=1", smp=4,
 	     iommu=False, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
