@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Accesses to the trapped pages of MSI-X (PCI 3.0 6.8.2.1 to 6.8.2.10): table
- * entries come from our memory, pending bits from the machine, and registers
- * that share the page go through to the device at their natural sizes.
+ * entries come from our memory, while the function is there; pending bits come
+ * from the machine, and registers that share the page go through to the device
+ * at their natural sizes.
  *
  * Software shall use aligned dwords and quadwords for the table (6.8.2);
  * reads of any size are answered, other writes are ignored.
@@ -86,8 +87,10 @@ static uint64_t region_read_piece(struct msix_region *r, uint64_t offset, unsign
 	uint32_t at;
 
 	if (in_region(r, offset) && in_table(r, bar_offset, &at)) {
-		verdict = VERDICT_DONE;
-		value = table_read(r, at, len);
+		if (reset_answers(r->function)) {
+			verdict = VERDICT_DONE;
+			value = table_read(r, at, len);
+		}
 	} else if (in_region(r, offset)) {
 		verdict = VERDICT_PERFORM;
 		value = arch_iomap_read(&r->window, (uint32_t)offset, len);

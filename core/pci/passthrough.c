@@ -5,6 +5,9 @@
  * or write is one table look-up and one call. What is no concern's goes to the
  * machine unchanged.
  *
+ * What is answered from our memory is so only while the function answers, too: one
+ * that was pulled out reads all ones everywhere (PCIe 6.0 2.3.2).
+ *
  * A function that may have been reset (FLR, D3 to D0) is looked at first. One
  * that answers with another identity has been replaced: it is admitted anew.
  */
@@ -54,11 +57,23 @@ static COLD void look_again(struct pci_function *f)
 	lock_release(&f->root->domain->pci_lock);
 }
 
+/* A concern's answer; out of our memory it counts only while the function answers. */
+static COLD enum verdict own_read(const struct pci_concern *concern, struct pci_function *f,
+				  struct pci_access *a)
+{
+	enum verdict verdict = concern->read(f, a);
+
+	if (verdict == VERDICT_DONE && !reset_answers(f)) {
+		a->value = (uint32_t)ones(a->len);
+	}
+	return verdict;
+}
+
 static enum verdict concern_read(struct pci_function *f, struct pci_access *a)
 {
 	const struct pci_concern *concern = concern_of(f, a->reg);
 
-	return concern->read ? concern->read(f, a) : VERDICT_PERFORM;
+	return concern->read ? own_read(concern, f, a) : VERDICT_PERFORM;
 }
 
 /* The function has hidden capabilities: does this dword lead around one? */
@@ -72,9 +87,9 @@ static COLD enum verdict linked_read(struct pci_function *f, struct pci_access *
 	}
 	if (verdict == VERDICT_PERFORM) {
 		a->value = arch_pci_read(a->sbdf, a->reg, a->len);
-		if (a->value == (uint32_t)ones(a->len)) {
-			return VERDICT_DONE; /* nobody answers */
-		}
+	}
+	if (a->value == (uint32_t)ones(a->len)) {
+		return VERDICT_DONE; /* nobody answers */
 	}
 	a->value = (a->value & ~access_extract(a, l->mask)) | access_extract(a, l->value & l->mask);
 	return VERDICT_DONE;

@@ -566,6 +566,8 @@ void reset_mark(struct pci_function *f, const struct pci_effect *effect);
 void reset_mark_behind(struct pci_function *f);
 /* It does not answer, so what comes back has been reset. */
 void reset_mark_absent(struct pci_function *f);
+/* Is it there, asked now? What we answer for it out of memory must not outlive it. */
+bool reset_answers(const struct pci_function *f);
 /* Bring f->sleeping to what the machine says. */
 void reset_read_state(struct pci_function *f);
 /* Look at a function that may have been reset; its registers decide. */

@@ -114,10 +114,9 @@ void reset_read_state(struct pci_function *f)
 	}
 }
 
-static bool answers(const struct pci_function *f)
+bool reset_answers(const struct pci_function *f)
 {
-	return f->pf ? vf_answers(f)
-		     : arch_pci_read(f->sbdf, PCI_REG_VENDOR, 4) == f->identity;
+	return f->pf ? vf_answers(f) : arch_pci_read(f->sbdf, PCI_REG_VENDOR, 4) == f->identity;
 }
 
 void reset_look(struct pci_function *f)
@@ -125,7 +124,7 @@ void reset_look(struct pci_function *f)
 	struct pci_effects effects;
 
 	lock_assert(&f->root->domain->pci_lock);
-	if (!f->stale || !answers(f)) {
+	if (!f->stale || !reset_answers(f)) {
 		return;
 	}
 	if (f->waiting) {

@@ -109,6 +109,7 @@ static void test_surprise(void **state)
 	pull();
 	assert_int_equal(cfg_read(card, PCI_REG_COMMAND, 2), 0xffff);
 	assert_int_equal(mem_read(dom0, NIC_BAR2 + 0x100, 4), 0xffffffff);
+	assert_true(mem_read(dom0, NIC_BAR2, 8) == UINT64_MAX);
 	cfg_write(port, SLOTSTS, 2, CHANGED);
 	assert_empty();
 	/* Somebody else in its place. */
@@ -116,6 +117,32 @@ static void test_surprise(void **state)
 	host_pci_add(card, 0x1af4, 0x1041, 0x0200, false);
 	assert_int_equal(cfg_read(card, PCI_REG_VENDOR, 4), 0x10411af4);
 	assert_int_equal(stats().functions, 3);
+}
+
+/* Registers that we answer for, too: those of MSI and the MSI-X table, in all sizes. */
+static void test_surprise_reads(void **state)
+{
+	const unsigned msi = NIC_MSI; /* 64-bit, with mask bits: 24 bytes */
+
+	(void)state;
+	drive(0x57);
+	assert_int_equal(mem_read(dom0, NIC_BAR2 + 8, 4), 0x57);
+	assert_int_not_equal(cfg_read(card, msi + MSI_REG_ADDRESS, 4), 0xffffffff);
+	pull();
+	assert_true(mem_read(dom0, NIC_BAR2, 8) == UINT64_MAX);
+	mem_write(dom0, NIC_BAR2 + 8, 4, 0x58);
+	assert_int_equal(mem_read(dom0, NIC_BAR2 + 8, 2), 0xffff);
+	for (unsigned reg = msi; reg < msi + 0x18; reg++) {
+		assert_int_equal(cfg_read(card, reg, 1), 0xff);
+		if (reg % 2 == 0) {
+			assert_int_equal(cfg_read(card, reg, 2), 0xffff);
+		}
+		if (reg % 4 == 0) {
+			assert_int_equal(cfg_read(card, reg, 4), 0xffffffff);
+		}
+	}
+	cfg_write(port, SLOTSTS, 2, CHANGED);
+	assert_empty();
 }
 
 /* A write to the slot's registers with the card in it is no removal. */
@@ -271,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_ten_times, machine),
 		cmocka_unit_test_setup(test_surprise, machine),
+		cmocka_unit_test_setup(test_surprise_reads, machine),
 		cmocka_unit_test_setup(test_still_there, machine),
 		cmocka_unit_test_setup(test_power_off_is_a_reset, machine),
 		cmocka_unit_test_setup(test_link_disable, machine),
