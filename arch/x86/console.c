@@ -74,6 +74,7 @@ static void key_memmap(void)
 static void key_interrupts(void)
 {
 	vioapic_log(hardware_domain);
+	log_info("interrupts: %u vectors in use", vector_count());
 }
 
 static void key_pci(void)

@@ -59,6 +59,8 @@ enum {
 
 void trap_handle(struct trap_frame *f);
 void irq_dispatch(unsigned vector);
+/* Vectors of all processors that interrupt sources have. */
+unsigned vector_count(void);
 
 /* ---- crash, refusal, reset ---- */
 

@@ -108,6 +108,20 @@ void arch_vector_free(unsigned cpu, unsigned vector)
 	}
 }
 
+unsigned vector_count(void)
+{
+	unsigned count = 0;
+
+	lock_acquire(&vector_lock);
+	for (unsigned cpu = 0; cpu < pcpu_count; cpu++) {
+		for (unsigned v = VECTOR_FIRST; v <= VECTOR_LAST; v++) {
+			count += pcpus[cpu]->vector[v] && !is_retired(pcpus[cpu], v);
+		}
+	}
+	lock_release(&vector_lock);
+	return count;
+}
+
 void arch_msi_message(unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data)
 {
 	*addr = MSI_ADDRESS | (uint64_t)pcpus[cpu]->apic_id << 12;
