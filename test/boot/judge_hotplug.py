@@ -1,39 +1,29 @@
 # SPDX-License-Identifier: MIT
 """
 Plugs an NVMe disk and a virtio NIC in and out below two ports, ten times, and
-judges: both do their work each time, and what the hypervisor has in use for
-them (functions, BARs, remapping entries) is the same after each round.
+judges: both do their work each time, what the hypervisor has in use for
+them (functions, BARs, remapping entries) is the same after each round, and each
+port tells of every device by its own kind of message.
 """
-import hashlib
 import re
 import time
 
-import machine
+import slots
 
 ROUNDS = 10
-NVME, NET = "0000:02:00.0", "0000:03:00.0"
-ASK = "\x01\x01\x01pd\x01\x01\x01"
-FIGURES = [r"pci: (\d+) functions, (\d+) BARs mapped, (\d+) waiting, "
-	   r"(\d+) spare functions", r"(\d+) remapping entries in use"]
-
-
-def figures(run, times):
-	"""The hypervisor's books, by its keys."""
-	run.vm.type_text(ASK)
-	if not run.vm.wait_for(r"\] I iommu: end", times, seconds=120):
-		return None
-	return [re.findall(f, run.text())[-1] for f in FIGURES]
+NET = "0000:03:00.0"
+# What the control registers of a port's MSI and MSI-X have where messages come
+# by it (PCI 3.0 6.8.1.3, PCIe 6.0 7.7.2.2): MSI enabled, one of two messages, 32-bit,
+# with mask bits; MSI-X enabled, not masked.
+MSI = (0x01ff, 0x0103)
+MSIX = (0xc000, 0x8000)
+PORT = r"L: hot port %s \d+ msi (\w*) ?msix (\w*) ?interrupts (\d+)"
 
 
 def plug(run):
-	qmp = run.vm.qmp
-	qmp.execute("blockdev-add", **{
-		"node-name": "hot", "driver": "raw",
-		"file": {"driver": "file", "filename": run.folder + "/hot"}})
-	qmp.execute("device_add", driver="nvme", id="hot0", serial="hot",
-		    drive="hot", bus="hot-port0")
-	qmp.execute("device_add", driver="virtio-net-pci", id="hot1",
-		    netdev="net1", bus="hot-port1")
+	slots.plug_nvme(run)
+	run.vm.qmp.execute("device_add", driver="virtio-net-pci", id="hot1",
+			   netdev="net1", bus="hot-port1")
 
 
 def unplug(run):
@@ -41,20 +31,36 @@ def unplug(run):
 	run.vm.qmp.execute("device_del", id="hot1")
 
 
+def is_on(control, form):
+	mask, value = form
+	return control != "" and int(control, 16) & mask == value
+
+
+def judge_port(run, device, has_msi):
+	"""Each time more interrupts than the time before."""
+	lines = re.findall(PORT % device, run.text())
+	counts = [int(count) for _, _, count in lines]
+	for msi, msix, _ in lines:
+		if is_on(msi, MSI) != has_msi or is_on(msix, MSIX) == has_msi:
+			yield "port of %s: MSI control %s, MSI-X control %s" % (
+				device, msi or "none", msix or "none")
+			break
+	if len(counts) != ROUNDS or counts != sorted(set(counts)) or 0 in counts:
+		yield "port of %s: interrupts %s" % (device, counts)
+
+
 def during(run):
-	machine.make_disk(run.folder + "/hot")
-	with open(run.folder + "/hot", "rb") as f:
-		want = hashlib.sha256(f.read(machine.HALF)).hexdigest()
+	want = slots.make_disk(run)
 	before = None
 	for n in range(1, ROUNDS + 1):
 		plug(run)
-		for where in (NVME, NET):
+		for where in (slots.NVME, NET):
 			if not run.vm.wait_for(r"L: hot up %s %d$" % (where, n),
 					       seconds=120):
 				yield "round %d: %s did not come" % (n, where)
 				return
 		unplug(run)
-		for where in (NVME, NET):
+		for where in (slots.NVME, NET):
 			if not run.vm.wait_for(r"L: hot gone %s %d$" % (where, n),
 					       seconds=120):
 				yield "round %d: %s did not go" % (n, where)
@@ -62,13 +68,15 @@ def during(run):
 		if not wait_deleted(run, n):
 			yield "round %d: QEMU has the devices still" % n
 			return
-		run.vm.qmp.execute("blockdev-del", **{"node-name": "hot"})
-		now = figures(run, n)
+		run.vm.qmp.execute("blockdev-del", **{"node-name": "hot0-disk"})
+		now = slots.figures(run, n)
 		if now is None or (before is not None and now != before):
 			yield "round %d: in use %s, before %s" % (n, now, before)
 		before = before or now
 	if run.text().count("L: hot nvme " + want) != ROUNDS:
 		yield "the disk's sum was not read %d times" % ROUNDS
+	yield from judge_port(run, slots.NVME, True)
+	yield from judge_port(run, NET, False)
 
 
 def wait_deleted(run, times):

@@ -95,13 +95,14 @@ def shared_line(folder):
 
 def hotplug(_):
 	"""
-	Two empty ports, buses 2 and 3 behind igb's, and a network for a NIC.
+	Two empty ports, buses 2 and 3 behind igb's, and a network for a NIC. The
+	first signals by MSI with mask bits, two messages, the second by MSI-X.
 	Linux drives the ports itself, as on machines, not by ACPI.
 	"""
 	return [
 		"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
 		"-netdev", "user,id=net1,net=10.0.4.0/24",
-		"-device", "pcie-root-port,id=hot-port0,chassis=3,slot=3",
+		"-device", "ioh3420,id=hot-port0,chassis=3,slot=3",
 		"-device", "pcie-root-port,id=hot-port1,chassis=4,slot=4",
 	]
 

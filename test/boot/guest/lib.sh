@@ -200,6 +200,44 @@ interrupt_count()
 	END { print n + 0 }' /proc/interrupts
 }
 
+# interrupts_of DEVICE: those of all its messages.
+interrupts_of()
+{
+	local irq n=0
+	for irq in "/sys/bus/pci/devices/$1"/msi_irqs/*; do
+		n=$((n + $(interrupt_count "${irq##*/}")))
+	done
+	echo $n
+}
+
+# The port that a device is behind.
+port_of()
+{
+	basename "$(dirname "$(readlink -f "/sys/bus/pci/devices/$1")")"
+}
+
+# disk_of DEVICE: an NVMe controller's disk.
+disk_of()
+{
+	echo "/dev/$(ls "/sys/bus/pci/devices/$1/nvme" | head -n 1)n1"
+}
+
+has_disk()
+{
+	[ -b "$(disk_of "$1")" ]
+}
+
+has_driver()
+{
+	[ -e "/sys/bus/pci/devices/$1/driver" ]
+}
+
+# sum_of DISK: of its first 8 MiB.
+sum_of()
+{
+	dd if="$1" bs=128k count=64 iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1
+}
+
 # What userspace needs to reach the hypervisor: xenfs, and xencall's device.
 start_xen()
 {
