@@ -93,6 +93,11 @@ TESTS = [
 	dict(name="hotplug", seldom="kernel lane", scenario="hotplug", port=True, zoo="hotplug",
 	     judges=["hotplug"], timeout=1200,
 	     expect=[r"T: pass hot-ports", r"T: pass hot-end"]),
+	# A disk in use that is gone without a word, in two ways, three times each. A
+	# kernel that finds the Xen ABI says by hypercall, too, that it has gone.
+	dict(name="surprise", vary="abi", seldom="kernel lane", scenario="surprise", port=True,
+	     zoo="hotplug", judges=["surprise"], bare=True, timeout=900,
+	     expect=[("T: pass surprise-round", 6), r"T: pass surprise-end"]),
 	# A level-triggered line that three other devices use at the same time.
 	dict(name="shared-line", seldom="kernel lane", scenario="shared-line", args="count=100000",
 	     bridge=True, zoo="shared_line", judges=["shared"], bare=True,
