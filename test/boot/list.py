@@ -273,6 +273,8 @@ TESTS = [
 	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
 	dict(name="smp-affinity-intx", seldom="kernel", scenario="affinity", args="count=100000 intx=1", smp=4,
 	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-msi-no-iommu", scenario="affinity", args="count=10000", smp=4,
+	     iommu=False, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
 	dict(name="smp-affinity-no-iommu", scenario="affinity", args="count=3000 intx=1", smp=4,
 	     iommu=False, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
 	dict(name="smp-nvme", seldom="kernel", scenario="nvme", smp=4, judges=["disk", "irq"],
