@@ -101,7 +101,7 @@ void host_ioapic_add(unsigned index, unsigned version, unsigned pins);
 void host_ioapic_set_line(unsigned index, unsigned pin, bool level);
 /* A level line goes up, and its interrupt is pending at its processor until host_take_pending(). */
 void host_ioapic_raise_pending(unsigned index, unsigned pin);
-/* A line goes up right after so many writes to the pin's entry, and interrupts at a poll. 0: never. */
+/* A line goes up after so many writes to the pin's entry, and interrupts at a poll. 0: never. */
 void host_ioapic_raise_later(unsigned index, unsigned pin, unsigned writes);
 /* Interrupts that lines which are up cause now: after a pin was opened, which is done under locks.
  */

@@ -17,6 +17,8 @@
 #define VERSION_EOI 0x20u /* from this one on it has the EOI register */
 #define REG_ENTRY   0x10
 #define ENTRY_MASK  (1u << 16)
+#define ENTRY_LEVEL (1u << 15)
+#define ENTRY_IRR   (1u << 14)
 
 struct ioapic_hw {
 	struct iomap page;
@@ -65,6 +67,23 @@ unsigned ioapic_hw_pins(unsigned index)
 	return index < ARRAY_SIZE(ioapics) ? ioapics[index].pins : 0;
 }
 
+/* What firmware had under way ends here: the EOI register serves level entries only. */
+static void entry_close(unsigned index, unsigned pin)
+{
+	unsigned reg = REG_ENTRY + 2 * pin;
+	uint32_t low = arch_ioapic_read(index, reg);
+
+	if (low & ENTRY_IRR) {
+		arch_ioapic_write(index, reg, low | ENTRY_LEVEL | ENTRY_MASK);
+		if (!arch_ioapic_eoi(index, low & 0xff)) {
+			log_info("IO-APIC %u: pin %u was in service; an edge entry forgets that",
+				 index, pin);
+		}
+	}
+	arch_ioapic_write(index, reg, ENTRY_MASK);
+	arch_ioapic_write(index, reg + 1, 0);
+}
+
 int ioapic_hw_add(unsigned index, hpa_t base)
 {
 	struct ioapic_hw *io;
@@ -87,8 +106,7 @@ int ioapic_hw_add(unsigned index, hpa_t base)
 	io->has_eoi = (version & 0xff) >= VERSION_EOI;
 	io->pins = MIN((version >> 16 & 0xff) + 1, (unsigned)VIOAPIC_PINS_MAX);
 	for (unsigned pin = 0; pin < io->pins; pin++) {
-		arch_ioapic_write(index, REG_ENTRY + 2 * pin, ENTRY_MASK);
-		arch_ioapic_write(index, REG_ENTRY + 2 * pin + 1, 0);
+		entry_close(index, pin);
 	}
 	return 0;
 }

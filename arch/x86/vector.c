@@ -112,13 +112,13 @@ unsigned vector_count(void)
 {
 	unsigned count = 0;
 
-	lock_acquire(&vector_lock);
 	for (unsigned cpu = 0; cpu < pcpu_count; cpu++) {
+		lock_acquire(&vector_lock);
 		for (unsigned v = VECTOR_FIRST; v <= VECTOR_LAST; v++) {
 			count += pcpus[cpu]->vector[v] && !is_retired(pcpus[cpu], v);
 		}
+		lock_release(&vector_lock);
 	}
-	lock_release(&vector_lock);
 	return count;
 }
 

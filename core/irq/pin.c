@@ -10,7 +10,7 @@
  * A level interrupt may be under way with the old vector when the entry gets a
  * new one: the EOI for the old one would not find the entry, and its remote IRR
  * would stay set for ever. So it has its EOI before the vector changes, by the
- * EOI register (ICH9 datasheet 13.5.5). IO-APICs without one have to do with an
+ * EOI register (ICH9 datasheet 13.5.4). IO-APICs without one have to do with an
  * entry that is written as edge for a moment, which forgets its remote IRR
  * (82093AA 3.2.4); some take no notice of a line that rises in that moment.
  *
@@ -36,7 +36,8 @@ static uint32_t irq_pin_low(const struct irq_pin *pin)
 void irq_pin_mask(struct irq_source *src, bool masked)
 {
 	struct irq_pin *pin = container_of(src, struct irq_pin, src);
-	uint32_t low = src->bound ? irq_pin_low(pin) : 0;
+	/* Unbound it has its trigger all the same: a line that rises before the first unmask counts. */
+	uint32_t low = src->bound ? irq_pin_low(pin) : pin->mode;
 
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index),
 			  low | (masked ? IOAPIC_MASKED : 0));
@@ -73,5 +74,7 @@ void irq_pin_set_mode(struct irq_pin *pin, unsigned mode)
 	pin->src.level = mode & IRQ_PIN_LEVEL;
 	if (pin->src.bound) {
 		irq_source_restore(&pin->src);
+	} else {
+		irq_pin_mask(&pin->src, true);
 	}
 }

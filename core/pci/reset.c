@@ -9,8 +9,9 @@
  *
  * Link Disable and a slot without power reset what is behind them (bridge.c).
  *
- * Deliberately not supported: resets by other ways (a device's own registers). A message that is enabled after one is written again
- * (msi_renew(), msix_renew()); a function that was seen absent is marked.
+ * Deliberately not supported: resets by other ways (a device's own registers). A
+ * message that is enabled after one is written again (msi_renew(), msix_renew());
+ * a function that was seen absent is marked.
  */
 #include <taproot/iommu.h>
 

@@ -134,8 +134,8 @@ uint64_t arch_ioapic_entry(unsigned cpu, unsigned vector);
 uint32_t arch_ioapic_read(unsigned index, unsigned reg);
 void arch_ioapic_write(unsigned index, unsigned reg, uint32_t value);
 /*
- * EOI for `vector` at that IO-APIC alone: its level entries with that vector have no interrupt under
- * way any more (ICH9 datasheet 13.5.5). False: it has no such register (version below 0x20).
+ * EOI for `vector` at that IO-APIC alone: its level entries with that vector have no interrupt
+ * under way any more (ICH9 datasheet 13.5.4). False: it has no such register (version below 0x20).
  */
 bool arch_ioapic_eoi(unsigned index, unsigned vector) MUST_CHECK;
 

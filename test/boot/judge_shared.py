@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-Judges the shared line: what was read from the SCSI disk between all the others'
-interrupts is what the file has.
+Judges what was read from a further disk (`L: sha256`, zoo.py): it is what the file has.
 """
 import hashlib
 

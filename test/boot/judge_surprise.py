@@ -18,6 +18,9 @@ WAYS = ("power", "pulled") * 3
 def during(run):
 	want = slots.make_disk(run)
 	before = None if run.bare else slots.figures(run, 1)
+	if not run.bare and before is None:
+		yield "the hypervisor does not say what is in use"
+		return
 	for n, way in enumerate(WAYS, 1):
 		name = "hot-%d" % n
 		slots.plug_nvme(run, name)

@@ -269,10 +269,12 @@ TESTS = [
 	       expect=[r"T: pass nproc %d of %d" % (n, n), r"T: pass smp"])
 	  for n in (2, 4)],
 	# Interrupts of a device whose affinity goes round meanwhile.
-	dict(name="smp-affinity-msi", seldom="kernel", scenario="affinity", args="count=100000", smp=4,
-	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
-	dict(name="smp-affinity-intx", seldom="kernel", scenario="affinity", args="count=100000 intx=1", smp=4,
-	     bare=True, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-msi", seldom="kernel", scenario="affinity", smp=4,
+	     args="count=100000", bare=True, timeout=900,
+	     expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
+	dict(name="smp-affinity-intx", seldom="kernel", scenario="affinity", smp=4,
+	     args="count=100000 intx=1", bare=True, timeout=900,
+	     expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
 	dict(name="smp-affinity-msi-no-iommu", scenario="affinity", args="count=10000", smp=4,
 	     iommu=False, timeout=400, expect=[r"T: pass edu-interrupts", r"T: pass moved"]),
 	dict(name="smp-affinity-no-iommu", scenario="affinity", args="count=3000 intx=1", smp=4,

@@ -61,8 +61,11 @@ class Remote:
 		return struct.unpack("<I", bytes.fromhex(data))[0]
 
 	def write_config(self, devfn, reg, value, size=4):
-		self.ask("M%x,%x:%s" % (ECAM + (devfn << 12) + reg, size,
-					value.to_bytes(size, "little").hex()))
+		"""What is written has to be there then."""
+		at = "%x,%x" % (ECAM + (devfn << 12) + reg, size)
+		data = value.to_bytes(size, "little").hex()
+		if self.ask("M%s:%s" % (at, data)) != "OK" or self.ask("m" + at) != data:
+			raise OSError("config space at %s does not become %s" % (at, data))
 
 	def answer(self):
 		while True:

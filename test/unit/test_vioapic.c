@@ -174,6 +174,18 @@ static void test_level_rises_while_moved(void **state)
 	}
 }
 
+/* The entry is level and masked, as a kernel sets it before there is a driver; the line is up then. */
+static void test_level_up_before_unmask(void **state)
+{
+	(void)state;
+	rte_write(11, MASKED | LEVEL | LOW | 0x51 | DEST(1));
+	host_ioapic_set_line(0, 11, true);
+	assert_int_equal(take(lapic(dom0, 1)), -1);
+	rte_write(11, LEVEL | LOW | 0x51 | DEST(1));
+	host_ioapic_poll();
+	assert_int_equal(take(lapic(dom0, 1)), 0x51);
+}
+
 /* Without the EOI register the entry forgets by being edge for a moment. */
 static void test_level_moved_old_chip(void **state)
 {
@@ -367,6 +379,7 @@ int main(void)
 		T(test_level_moved_under_way),
 		T(test_level_rises_while_moved),
 		T(test_level_moved_old_chip),
+		T(test_level_up_before_unmask),
 		T(test_level_masked_in_service),
 		T(test_eoi_register),
 		T(test_no_eoi_register),

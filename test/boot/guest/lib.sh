@@ -232,10 +232,10 @@ has_driver()
 	[ -e "/sys/bus/pci/devices/$1/driver" ]
 }
 
-# sum_of DISK: of its first 8 MiB.
+# sum_of DISK [BLOCKS]: of its first 8 MiB, or so many times 128 KiB.
 sum_of()
 {
-	dd if="$1" bs=128k count=64 iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1
+	dd if="$1" bs=128k count=${2:-64} iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1
 }
 
 # What userspace needs to reach the hypervisor: xenfs, and xencall's device.
