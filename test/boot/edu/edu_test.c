@@ -104,9 +104,8 @@ static int edu_raise_all(struct device *dev)
 			}
 			cpu_relax();
 		}
-		if (i % 1024 == 0) {
-			cond_resched();
-		}
+		/* Others wait for this processor: ksoftirqd has what the NIC received. */
+		cond_resched();
 	}
 	return 0;
 }
