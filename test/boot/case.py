@@ -29,13 +29,18 @@ AFTER_FAILURE = 60  # seconds that a test may go on after a judge's failure
 BOARD = ("cpu", "smp", "mem", "iommu", "lane")
 
 
+def name_of(test):
+	"""A test's name, with the number of its round (--times) behind the first."""
+	return test["name"] + (".%d" % test["round"] if "round" in test else "")
+
+
 class Run:
 	"""What a judge sees of one test."""
 
 	def __init__(self, test, logs, bare):
 		self.test = test
 		self.bare = bare
-		self.name = test["name"]
+		self.name = name_of(test)
 		self.log_path = logs / (self.name + ".log")
 		self.disk = logs / (self.name + ".disk")
 		self.record = logs / (self.name + ".record")
@@ -169,10 +174,13 @@ def bare_run(test, logs):
 	argv = command(run, True)
 	series = test.get("kernel")
 	state = machine.initramfs(series).stat()
-	# The folder's name is new each time; what GRUB loads follows from the test.
-	fixed = [word.replace(run.folder, "") for word in argv]
+	# The folder's name is new each time, and files are named after the round; what
+	# GRUB loads follows from the test.
+	fixed = [word.replace(run.folder, "").replace(run.name, test["name"])
+		 for word in argv]
 	form = Path(writes.__file__).read_text() if test.get("trace") else ""
-	key = hashlib.sha256(repr((fixed, test, machine.kernel_version(series),
+	same = {k: v for k, v in test.items() if k != "round"}
+	key = hashlib.sha256(repr((fixed, same, machine.kernel_version(series),
 				   state.st_size, state.st_mtime, form,
 				   machine.qemu_since())).encode())
 	path = machine.BUILD / ("baseline-%s-%s.txt" %

@@ -69,6 +69,8 @@ def arguments():
 		help="list the tests and run none")
 	p.add_argument("--patience", type=float, default=1, metavar="FACTOR",
 		help="time-outs are longer by this factor, on a busy machine")
+	p.add_argument("--times", type=int, default=1, metavar="COUNT",
+		help="every boot test so many times, one round after the other")
 	p.add_argument("--bare", action="store_true",
 		help="the boot scenarios without Taproot, where that makes "
 		"sense: proves the scenarios themselves")
@@ -153,13 +155,15 @@ def run_boot(args, logs, totals):
 	# The long ones first, so that none is left alone at the end.
 	selected = sorted((t for t in selected if not lacks(t)),
 			  key=lambda t: -t.get("timeout", case.DEFAULT_TIMEOUT))
+	selected = [dict(t, round=n) if n > 1 else t
+		    for n in range(1, args.times + 1) for t in selected]
 	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
 		jobs = {pool.submit(case.execute, t, logs, args.bare,
 				    args.patience): t
 			for t in selected}
 		for job in concurrent.futures.as_completed(jobs):
 			failures, seconds, log = job.result()
-			name = "boot/" + jobs[job]["name"]
+			name = "boot/" + case.name_of(jobs[job])
 			if failures:
 				totals.add("fail", name, "; ".join(failures), log)
 			else:
