@@ -36,7 +36,7 @@ static uint32_t irq_pin_low(const struct irq_pin *pin)
 void irq_pin_mask(struct irq_source *src, bool masked)
 {
 	struct irq_pin *pin = container_of(src, struct irq_pin, src);
-	/* Unbound it has its trigger all the same: a line that rises before the first unmask counts. */
+	/* Unbound it has its trigger all the same: a line that rises before an unmask counts. */
 	uint32_t low = src->bound ? irq_pin_low(pin) : pin->mode;
 
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index),
@@ -60,7 +60,9 @@ void irq_pin_route(struct irq_source *src)
 	struct irq_pin *pin = container_of(src, struct irq_pin, src);
 	uint64_t entry = remap_pin_entry(src);
 
-	irq_pin_end(pin);
+	if (pin->mode & IRQ_PIN_LEVEL) {
+		irq_pin_end(pin);
+	}
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index), irq_pin_low(pin) | IOAPIC_MASKED);
 	arch_ioapic_write(pin->ioapic, IOAPIC_ENTRY(src->index) + 1, (uint32_t)(entry >> 32));
 }

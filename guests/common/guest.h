@@ -74,6 +74,19 @@ static inline void write32(uint64_t a, uint32_t v)
 	__asm__ volatile("movl %0, (%1)" : : "a"(v), "r"(a) : "memory");
 }
 
+static inline uint16_t read16(uint64_t a)
+{
+	uint16_t v;
+
+	__asm__ volatile("movw (%1), %0" : "=r"(v) : "r"(a) : "memory");
+	return v;
+}
+
+static inline void write16(uint64_t a, uint16_t v)
+{
+	__asm__ volatile("movw %0, (%1)" : : "r"(v), "r"(a) : "memory");
+}
+
 /* Console: printf with %s %u %x, whose numbers are uint64_t. */
 void say(const char *format, ...);
 void say_list(const char *format, __builtin_va_list ap);

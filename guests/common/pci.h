@@ -16,17 +16,4 @@ uint64_t pci_find(uint32_t identity);
 unsigned pci_cap(uint64_t function, unsigned id);
 unsigned pci_cap_extended(uint64_t function, unsigned id);
 
-static inline uint16_t read16(uint64_t a)
-{
-	uint16_t v;
-
-	__asm__ volatile("movw (%1), %0" : "=r"(v) : "r"(a) : "memory");
-	return v;
-}
-
-static inline void write16(uint64_t a, uint16_t v)
-{
-	__asm__ volatile("movw %0, (%1)" : : "r"(v), "r"(a) : "memory");
-}
-
 #endif

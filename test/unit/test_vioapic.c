@@ -174,7 +174,7 @@ static void test_level_rises_while_moved(void **state)
 	}
 }
 
-/* The entry is level and masked, as a kernel sets it before there is a driver; the line is up then. */
+/* Level and masked, as a kernel sets an entry before there is a driver; the line is up then. */
 static void test_level_up_before_unmask(void **state)
 {
 	(void)state;
