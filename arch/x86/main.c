@@ -38,14 +38,15 @@ static void start_interrupts(void)
 static void start_processors(const struct boot_info *info)
 {
 	static uint32_t ids[ACPI_CPUS_MAX];
-	unsigned count = 0;
+	unsigned count = 0, running;
 
 	for (unsigned i = 0; i < acpi.madt.cpu_count; i++) {
 		if (acpi.madt.cpu[i].enabled) {
 			ids[count++] = acpi.madt.cpu[i].apic_id;
 		}
 	}
-	log_info("processors: %u of %u run, %s mode", smp_start(info, ids, count), count,
+	running = smp_start(info, ids, count);
+	log_info("processors: %u of %u run, %s mode", running, count,
 		 lapic_is_x2apic() ? "x2APIC" : "xAPIC");
 	for (unsigned i = 0; i < acpi.madt.cpu_count; i++) {
 		for (unsigned n = 0; n < pcpu_count; n++) {

@@ -18,6 +18,7 @@ extern enum log_level log_threshold;
 
 void log_write(enum log_level level, const char *format, ...) PRINTF(2, 3);
 
+/* Arguments are evaluated only when the line is written: they must have no effects. */
 #define log_error(...)  log_write(LOG_ERROR, __VA_ARGS__)
 #define log_notice(...) log_write(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...)                                  \
