@@ -151,6 +151,20 @@ make_qemu()
 	finish qemu
 }
 
+# An instruction less (qemu_fix.py). A copy of its own: the file may be running.
+fix_qemu()
+{
+	local file=$CACHE/qemu/usr/bin/qemu-system-x86_64
+
+	[ -e "$CACHE/qemu/.fix" ] && return 0
+	cp "$file" "$file.new"
+	/usr/bin/python3 "$TOP/scripts/qemu_fix.py" "$file.new" >"$CACHE/qemu/.fix.new"
+	mv "$file.new" "$file"
+	mv "$CACHE/qemu/.fix.new" "$CACHE/qemu/.fix"
+	[ "$(cat "$CACHE/qemu/.fix")" = fixed ] ||
+		say "this QEMU cannot be fixed (scripts/qemu_fix.py): some boots will fail"
+}
+
 # A base system whose /lib is a link of /usr/lib is assumed nowhere: packages
 # of Debian 12 ship files below both.
 write_wrapper()
@@ -341,6 +355,7 @@ make_system()
 }
 
 make_qemu
+fix_qemu
 write_wrapper
 make_guest
 for kernel in $KERNELS; do

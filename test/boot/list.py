@@ -38,6 +38,7 @@ The boot tests, as data. Fields, all but the name optional:
   tools     4.17 or 4.20: the disk is the one with Xen's tools of that version, which is
             the one that is reported; a part of the cache (scripts/cache.sh) without
             which the test is skipped
+  fixed     it needs a QEMU that scripts/qemu_fix.py could fix, or is skipped
   record    the second serial port goes to a file (Run.record)
   trace     configuration and MSI-X writes are traced (Run.trace, writes.py)
   poke      a function of poke.py, which changes the machine by the debugger
@@ -434,6 +435,9 @@ TESTS = [
 	guest("hypercalls", args="tcg smp"),
 	guest("events", smp=1),
 	guest("once"),
+	# Few lines, for which the other processors have to start all the same.
+	guest("fpu-restore", options=OPTIONS.replace("loglvl=info", "loglvl=notice"),
+	      fixed=True),
 	# Two MSI messages, or one where interrupts are not remapped.
 	*[guest("msi", machine, zoo="two_messages", judges=["msi"], args="tcg" + single,
 		options=OPTIONS + iommu, forbid=[r"guest: .*fail", r"no vector left"])

@@ -136,6 +136,9 @@ def fail_unmatched(args, totals):
 
 def lacks(test):
 	"""Why what the test needs is not in the cache, or nothing."""
+	fix = machine.cache() / "qemu" / ".fix"
+	if test.get("fixed") and not (fix.exists() and fix.read_text().strip() == "fixed"):
+		return "this QEMU is not one that scripts/qemu_fix.py can fix"
 	part = "tools-" + test.get("tools", "")
 	reason = machine.cache() / (part + ".reason")
 	if "tools" not in test or (machine.cache() / part / ".recipe").exists():
