@@ -50,8 +50,9 @@ void vtd_publish(const void *p, size_t len)
 	if (vtd.coherent) {
 		return;
 	}
-	for (size_t at = 0; at < len; at += CACHE_LINE) {
-		__asm__ volatile("clflush (%0)" : : "r"((const char *)p + at) : "memory");
+	for (const char *line = (const char *)ALIGN_DOWN((uintptr_t)p, CACHE_LINE);
+	     line < (const char *)p + len; line += CACHE_LINE) {
+		__asm__ volatile("clflush (%0)" : : "r"(line) : "memory");
 	}
 	__asm__ volatile("mfence" : : : "memory");
 }
@@ -133,6 +134,7 @@ static void choose_format(struct nested_format *f)
 	f->levels = (uint8_t)vtd.levels;
 	f->has_1g = all & CAP_SLLPS_1G && all & CAP_SLLPS_2M;
 	f->only_4k = !(all & CAP_SLLPS_2M);
+	f->write_back = vtd.coherent ? NULL : vtd_publish;
 }
 
 static bool every_unit(uint64_t ecap)
@@ -240,7 +242,6 @@ int vtd_probe(const struct acpi_host *acpi)
 		ops.tags = MIN(ops.tags, CAP_DOMAINS(vtd.unit[i].cap));
 	}
 	choose_format(&format);
-	ops.write_back = vtd.coherent ? NULL : vtd_publish;
 	iommu_register(&ops, &format, d);
 	return 0;
 }

@@ -94,12 +94,10 @@ void vtd_flush_all(struct vtd_unit *u)
 
 void vtd_flush_pages(struct vtd_unit *u, unsigned tag, uint64_t start, uint64_t end)
 {
-	unsigned order = 0;
+	/* The smallest aligned power of two, in pages, that covers the range. */
+	uint64_t differ = (start ^ (end - 1)) >> PAGE_SHIFT;
+	unsigned order = differ ? 64 - (unsigned)__builtin_clzll(differ) : 0;
 
-	/* The smallest aligned power of two that covers the range. */
-	while (order < 52 && ALIGN_DOWN(start, PAGE_SIZE << order) + (PAGE_SIZE << order) < end) {
-		order++;
-	}
 	if (!(u->cap & CAP_PSI) || order > CAP_MAMV(u->cap)) {
 		vtd_flush_domain(u, tag);
 		return;

@@ -6,9 +6,6 @@
  * A change of the memmap is applied around reserved regions: what firmware does
  * in them is never interrupted, and no other device gets there, whether or not
  * the domain's processors do.
- *
- * Units that do not snoop the caches (VT-d 4.1 11.4.3, bit C) get the tables
- * on the way to a change written back, whole pages at a time.
  */
 #include <taproot/arch.h>
 #include <taproot/domain.h>
@@ -20,53 +17,11 @@
 /* What changes on trap paths may use before the next refill. */
 #define RESERVE_PAGES 24u
 #define BUILD_PAGES   256u
-#define BUILD_WORK       (BUILD_PAGES / 2 * 512)
-#define TABLE_LEVELS_MAX 5 /* VT-d 4.1 9.8 */
-
-/* ---- units that do not snoop ---- */
+#define BUILD_WORK    (BUILD_PAGES / 2 * 512)
 
 static uint64_t entry_size(unsigned level)
 {
 	return PAGE_SIZE << (9 * level);
-}
-
-/*
- * Write back the tables that lead to `a`, and the page of leaves, but those of
- * `done` (one a level), which went out just before. Returns the end of what
- * they cover.
- */
-static uint64_t write_back_path(const struct nested *n, uint64_t a,
-				const uint64_t *done[TABLE_LEVELS_MAX])
-{
-	const uint64_t *table = n->root;
-	unsigned level = n->format.levels - 1u;
-
-	for (;; level--) {
-		uint64_t entry = table[a >> (PAGE_SHIFT + 9 * level) & 511];
-
-		if (done[level] != table) {
-			iommu.ops->write_back(table, PAGE_SIZE);
-			done[level] = table;
-		}
-		if (level == 0 || !(entry & n->format.present_mask) ||
-		    entry & n->format.large_bit) {
-			/* A page of leaves went out as a whole; above, the next entry may lead on. */
-			uint64_t span = entry_size(level ? level : 1);
-
-			return ALIGN_DOWN(a, span) + span;
-		}
-		table = arch_hpa_to_va(hpa(entry & n->format.address_mask));
-	}
-}
-
-static void write_back(const struct nested *n, uint64_t start, uint64_t end)
-{
-	const uint64_t *done[TABLE_LEVELS_MAX] = {NULL};
-
-	end = MIN(end, entry_size(n->format.levels - 1u) * 512);
-	while (iommu.ops->write_back && start < end) {
-		start = write_back_path(n, start, done);
-	}
 }
 
 /* ---- synchronization ---- */
@@ -115,7 +70,6 @@ int table_sync(struct iommu_table *t, gpa_t start, gpa_t *end, unsigned work)
 		a = at.v < stop ? at.v : MAX(skip, stop);
 	}
 	*end = gpa(MIN(a, end->v));
-	write_back(&t->tree, start.v, end->v);
 	note_stale(t, start.v, end->v);
 	return rc;
 }
@@ -148,7 +102,6 @@ static int map_regions(struct iommu_table *t)
 		if ((t->regions >> i & 1) && r->limit < reach) {
 			rc = nested_map(&t->tree, gpa(r->base), hpa(r->base),
 					r->limit + 1 - r->base, NESTED_WB, true, NULL);
-			write_back(&t->tree, r->base, r->limit + 1);
 		}
 		if (rc) {
 			return rc;
@@ -194,7 +147,6 @@ struct iommu_table *table_create(struct domain *d, uint64_t regions)
 	t->domain = d;
 	t->regions = regions;
 	t->id = (uint16_t)(iommu.table_count + 1);
-	write_back(&t->tree, 0, 1);
 	if (d && table_build(t)) {
 		nested_destroy(&t->tree);
 		return NULL;

@@ -5,7 +5,9 @@
  *
  * Level 0 tables hold 4 KiB leaves, level 1 tables 2 MiB leaves, level 2
  * tables 1 GiB leaves. An entry is written once, whole, so that a processor
- * that walks the tables meanwhile sees the old or the new one.
+ * that walks the tables meanwhile sees the old or the new one. For walkers that
+ * do not snoop the caches (nested.h) each table is in memory before the entry that
+ * leads to it is written, and an entry before the tables it led to are cleared.
  *
  * Deliberately not supported: accessed and dirty bits, per-page permissions
  * other than write.
@@ -52,59 +54,88 @@ static uint64_t *table_of(const struct nested *n, uint64_t entry)
 	return arch_hpa_to_va(hpa(entry & n->format.address_mask));
 }
 
-static void entry_write(uint64_t *entry, uint64_t value)
+static void entry_store(uint64_t *entry, uint64_t value)
 {
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
+/* What was stored goes to memory, if a walker looks for it there. */
+static void publish(const struct nested *n, const void *p, size_t len)
+{
+	if (n->format.write_back) {
+		n->format.write_back(p, len);
+	}
+}
+
+static void entry_write(const struct nested *n, uint64_t *entry, uint64_t value)
+{
+	entry_store(entry, value);
+	publish(n, entry, sizeof(*entry));
+}
+
 /*
  * ---- the reserve and the freed tables: free pages linked through their first
- * word, otherwise zero. The word is page aligned, so it is no present entry for
- * who still follows a freed table. ----
+ * word, otherwise zero; in memory too, unless the pointer to one is marked. The
+ * word is no present entry in any format, for who still follows a freed table. ----
  */
 
-static void list_put(void **list, uint32_t *count, void *page)
+#define UNPUBLISHED ((uintptr_t)8)
+
+static void *page_of(void *link)
 {
-	*(void **)page = *list;
-	*list = page;
+	return (void *)((uintptr_t)link & ~UNPUBLISHED);
+}
+
+static void list_put(void **list, uint32_t *count, void *link)
+{
+	*(void **)page_of(link) = *list;
+	*list = link;
 	(*count)++;
 }
 
 static void *list_take(void **list, uint32_t *count)
 {
-	void *page = *list;
+	void *link = *list;
 
-	if (page) {
-		*list = *(void **)page;
-		*(void **)page = NULL;
+	if (link) {
+		*list = *(void **)page_of(link);
+		*(void **)page_of(link) = NULL;
 		(*count)--;
 	}
-	return page;
+	return link;
 }
 
 static uint64_t *table_take(struct nested *n)
 {
-	void *page = list_take(&n->reserve, &n->reserve_count);
+	void *link = list_take(&n->reserve, &n->reserve_count);
 
-	if (page) {
+	if (link) {
 		n->table_pages++;
+		publish(n, page_of(link), page_of(link) == link ? sizeof(uint64_t) : PAGE_SIZE);
 	}
-	return page;
+	return page_of(link);
 }
 
-/* The table must be all zero. */
+/* The table must be all zero, and so in memory. */
 static void table_give(struct nested *n, uint64_t *table)
 {
 	n->table_pages--;
 	list_put(&n->freed, &n->freed_count, table);
 }
 
+/* One that was just cleared as a whole. There may be hundreds: who takes it publishes it. */
+static void table_give_cleared(struct nested *n, uint64_t *table)
+{
+	n->table_pages--;
+	list_put(&n->freed, &n->freed_count, (void *)((uintptr_t)table | UNPUBLISHED));
+}
+
 void nested_flushed(struct nested *n)
 {
-	void *page;
+	void *link;
 
-	while ((page = list_take(&n->freed, &n->freed_count)) != NULL) {
-		list_put(&n->reserve, &n->reserve_count, page);
+	while ((link = list_take(&n->freed, &n->freed_count)) != NULL) {
+		list_put(&n->reserve, &n->reserve_count, link);
 	}
 }
 
@@ -116,6 +147,7 @@ int nested_refill(struct nested *n, uint32_t pages)
 		if (!page) {
 			return -ENOMEM;
 		}
+		publish(n, page, PAGE_SIZE);
 		list_put(&n->reserve, &n->reserve_count, page);
 	}
 	return 0;
@@ -124,7 +156,7 @@ int nested_refill(struct nested *n, uint32_t pages)
 void nested_trim(struct nested *n, uint32_t pages)
 {
 	while (n->reserve_count > pages) {
-		page_free(list_take(&n->reserve, &n->reserve_count));
+		page_free(page_of(list_take(&n->reserve, &n->reserve_count)));
 	}
 }
 
@@ -137,6 +169,7 @@ int nested_init(struct nested *n, const struct nested_format *format)
 	if (!n->root) {
 		return -ENOMEM;
 	}
+	publish(n, n->root, PAGE_SIZE);
 	n->root_hpa = arch_va_to_hpa(n->root);
 	n->table_pages = 1;
 	return 0;
@@ -148,11 +181,13 @@ int nested_init(struct nested *n, const struct nested_format *format)
 static void clear_lowest(struct nested *n, uint64_t *table)
 {
 	memset(table, 0, PAGE_SIZE);
-	table_give(n, table);
 	n->work += LOWEST_WORK;
 }
 
-/* Free every table below `table`, which lies at `level`, and leave it all zero. */
+/*
+ * Free every table below `table`, which lies at `level`, and leave it all zero. Nothing leads to it
+ * any more.
+ */
 static void clear_below(struct nested *n, uint64_t *table, unsigned level)
 {
 	uint64_t *stack[LEVELS_MAX];
@@ -160,8 +195,7 @@ static void clear_below(struct nested *n, uint64_t *table, unsigned level)
 	unsigned low = level;
 
 	if (level == 0) {
-		memset(table, 0, PAGE_SIZE);
-		n->work += LOWEST_WORK;
+		clear_lowest(n, table);
 		return;
 	}
 	n->work += ENTRIES;
@@ -173,7 +207,7 @@ static void clear_below(struct nested *n, uint64_t *table, unsigned level)
 			if (low == level) {
 				return;
 			}
-			table_give(n, stack[low]);
+			table_give_cleared(n, stack[low]);
 			low++;
 			at[low]++;
 			continue;
@@ -184,6 +218,7 @@ static void clear_below(struct nested *n, uint64_t *table, unsigned level)
 			*entry = 0;
 			if (low == 1) {
 				clear_lowest(n, child);
+				table_give_cleared(n, child);
 				at[low]++;
 				continue;
 			}
@@ -207,17 +242,21 @@ void nested_destroy(struct nested *n)
 	memset(n, 0, sizeof(*n));
 }
 
-/* Replace an entry of a table at `level` by `value`, freeing the tables it led to. */
-static void entry_replace(struct nested *n, uint64_t *entry, unsigned level, uint64_t value)
+/*
+ * Store `value` in an entry of a table at `level`, freeing the tables it led to. The caller
+ * publishes it, with its neighbours.
+ */
+static inline void entry_replace(struct nested *n, uint64_t *entry, unsigned level, uint64_t value)
 {
 	uint64_t old = *entry;
 
-	entry_write(entry, value);
-	if (present(n, old) && !is_leaf(n, old, level)) {
+	entry_store(entry, value);
+	if (__builtin_expect(present(n, old) && !is_leaf(n, old, level), 0)) {
 		uint64_t *child = table_of(n, old);
 
+		publish(n, entry, sizeof(*entry));
 		clear_below(n, child, level - 1);
-		table_give(n, child);
+		table_give_cleared(n, child);
 	}
 }
 
@@ -243,9 +282,10 @@ static uint64_t *entry_descend(struct nested *n, uint64_t *entry, unsigned level
 		for (unsigned i = 0; i < ENTRIES; i++) {
 			child[i] = leaf + i * level_size(level - 1);
 		}
+		publish(n, child, PAGE_SIZE);
 		n->work += ENTRIES;
 	}
-	entry_write(entry, arch_va_to_hpa(child).v | n->format.table_bits);
+	entry_write(n, entry, arch_va_to_hpa(child).v | n->format.table_bits);
 	return child;
 }
 
@@ -260,21 +300,21 @@ static unsigned largest_level(const struct nested *n, uint64_t gpa, uint64_t hpa
 	return level;
 }
 
-/* Write `count` entries: `value`, and `step` more with each. 0 and 0 clear them. */
-static void write_run(uint64_t *entry, unsigned count, uint64_t value, uint64_t step)
+/* Store `count` entries: `value`, and `step` more with each. 0 and 0 clear them. */
+static void store_run(uint64_t *entry, unsigned count, uint64_t value, uint64_t step)
 {
 	for (; count >= 8; count -= 8, entry += 8, value += 8 * step) {
-		entry_write(&entry[0], value);
-		entry_write(&entry[1], value + step);
-		entry_write(&entry[2], value + 2 * step);
-		entry_write(&entry[3], value + 3 * step);
-		entry_write(&entry[4], value + 4 * step);
-		entry_write(&entry[5], value + 5 * step);
-		entry_write(&entry[6], value + 6 * step);
-		entry_write(&entry[7], value + 7 * step);
+		entry_store(&entry[0], value);
+		entry_store(&entry[1], value + step);
+		entry_store(&entry[2], value + 2 * step);
+		entry_store(&entry[3], value + 3 * step);
+		entry_store(&entry[4], value + 4 * step);
+		entry_store(&entry[5], value + 5 * step);
+		entry_store(&entry[6], value + 6 * step);
+		entry_store(&entry[7], value + 7 * step);
 	}
 	for (; count; count--, entry++, value += step) {
-		entry_write(entry, value);
+		entry_store(entry, value);
 	}
 }
 
@@ -288,12 +328,13 @@ static uint64_t fill(struct nested *n, uint64_t *table, unsigned i, unsigned lev
 
 	n->work += end - i;
 	if (level == 0) {
-		write_run(&table[i], end - i, leaf, step);
+		store_run(&table[i], end - i, leaf, step);
 	} else {
 		for (; i < end; i++, leaf += step) {
 			entry_replace(n, &table[i], level, leaf);
 		}
 	}
+	publish(n, &table[first], (end - first) * sizeof(*table));
 	return (end - first) * step;
 }
 
@@ -343,18 +384,31 @@ static bool entries_empty(const uint64_t *table, unsigned first, unsigned end)
 	return true;
 }
 
-/* Is the table empty? From index `i` on first: a range just cleared often has a neighbour above. */
-static bool table_empty(const uint64_t *table, unsigned i)
+/*
+ * Is the table at `level` that `a` leads through empty? All of [start, end) is. What is above that
+ * comes first: a range just cleared often has a neighbour there.
+ */
+static bool table_empty(const uint64_t *table, unsigned level, uint64_t a, uint64_t start,
+			uint64_t end)
 {
-	i = ALIGN_DOWN(i, EMPTY_STEP);
-	return entries_empty(table, i, ENTRIES) && entries_empty(table, 0, i);
+	unsigned shift = PAGE_SHIFT + 9 * level;
+	uint64_t base = ALIGN_DOWN(a, level_size(level + 1));
+	/* Entries [low, high) lie in [start, end) as a whole. */
+	uint64_t low = start > base ? (start - base + level_size(level) - 1) >> shift : 0;
+	uint64_t high = MIN((end - base) >> shift, ENTRIES);
+
+	high = ALIGN_DOWN(high, EMPTY_STEP);
+	low = MIN(ALIGN_UP(low, EMPTY_STEP), high);
+	return entries_empty(table, (unsigned)high, ENTRIES) &&
+	       entries_empty(table, 0, (unsigned)low);
 }
 
 /*
- * Free the tables on the way to `a` that are empty. Nothing to do if the
- * lowest is `full`, which is known not to be. Returns the lowest that stays.
+ * [start, end) is empty now. Free the tables on the way to `a`, which lies in it, that are, too.
+ * Nothing to do if the lowest is `full`, which is known not to be. Returns the lowest that stays.
  */
-static const uint64_t *prune(struct nested *n, uint64_t a, const uint64_t *full)
+static const uint64_t *prune(struct nested *n, uint64_t a, uint64_t start, uint64_t end,
+			     const uint64_t *full)
 {
 	uint64_t *path[LEVELS_MAX];
 	unsigned top = n->format.levels - 1;
@@ -369,9 +423,9 @@ static const uint64_t *prune(struct nested *n, uint64_t a, const uint64_t *full)
 		}
 		path[--l] = table_of(n, entry);
 	}
-	while (path[l] != full && l < top && table_empty(path[l], level_index(a, l))) {
+	while (path[l] != full && l < top && table_empty(path[l], l, a, start, end)) {
 		full = NULL; /* one entry less */
-		entry_write(&path[l + 1][level_index(a, l + 1)], 0);
+		entry_write(n, &path[l + 1][level_index(a, l + 1)], 0);
 		table_give(n, path[l++]);
 	}
 	return path[l];
@@ -383,7 +437,8 @@ static uint64_t clear_leaves(struct nested *n, uint64_t *table, unsigned i, uint
 	unsigned end = (unsigned)MIN(ENTRIES, i + (size >> PAGE_SHIFT));
 
 	n->work += end - i;
-	write_run(&table[i], end - i, 0, 0);
+	store_run(&table[i], end - i, 0, 0);
+	publish(n, &table[i], (end - i) * sizeof(*table));
 	return (end - i) * PAGE_SIZE;
 }
 
@@ -396,16 +451,22 @@ static uint64_t clear_entries(struct nested *n, uint64_t *table, unsigned level,
 {
 	uint64_t size = level_size(level);
 	unsigned i = level_index(at, level);
+	unsigned first = ENTRIES, last = 0;
 
 	at = ALIGN_DOWN(at, size);
 	do {
 		if (present(n, table[i])) {
 			entry_replace(n, &table[i], level, 0);
+			first = MIN(first, i);
+			last = i;
 		}
 		at += size;
 		i++;
 		n->work++;
 	} while (i < ENTRIES && at < end && end - at >= size);
+	if (first <= last) {
+		publish(n, &table[first], (last - first + 1) * sizeof(*table));
+	}
 	return at;
 }
 
@@ -443,7 +504,9 @@ int nested_unmap(struct nested *n, gpa_t gpa, uint64_t size)
 		at = unmap_run(n, at, end, &rc);
 	}
 	if (size) {
-		(void)prune(n, gpa.v, prune(n, end - 1, NULL));
+		const uint64_t *last = prune(n, end - 1, gpa.v, end, NULL);
+
+		(void)prune(n, gpa.v, gpa.v, end, last);
 	}
 	return rc;
 }

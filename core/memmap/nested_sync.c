@@ -175,7 +175,7 @@ int nested_sync_part(struct nested *n, const struct memmap *m, gpa_t *start, gpa
 		uint64_t high = MIN(stop, cut(n, at, work));
 		int rc;
 
-		if (run.kind == KIND_NONE) {
+		if (run.kind == KIND_NONE && high < stop) {
 			high = MAX(high, MIN(stop, next_mapped(n, at)));
 		}
 

@@ -66,8 +66,6 @@ struct iommu_ops {
 	int (*attach)(sbdf_t device, sbdf_t requester, const struct iommu_table *t, bool silent);
 	/* Forget what was cached of [start, end); `was_mapped`: something there was taken away. */
 	void (*flush)(const struct iommu_table *t, gpa_t start, gpa_t end, bool was_mapped);
-	/* Make table memory visible to units that do not snoop. NULL: all of them do. */
-	void (*write_back)(const void *p, size_t len);
 	/* Turn translation on. */
 	int (*enable)(void);
 	/* Fill up what attach() needs on trap paths. -ENOMEM. */

@@ -26,6 +26,11 @@ struct nested_format {
 	uint8_t levels;         /* 4 */
 	bool has_1g;            /* 1 GiB leaves allowed */
 	bool only_4k;           /* no large leaves at all */
+	/*
+	 * For walkers that do not snoop the caches: `len` bytes at `p`, which were just stored, are
+	 * in memory when it returns. NULL: they do. (VT-d 4.1 11.4.3, bit C)
+	 */
+	void (*write_back)(const void *p, size_t len);
 };
 
 struct nested {

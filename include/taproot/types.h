@@ -82,8 +82,9 @@ static inline unsigned sbdf_function(sbdf_t s)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define ALIGN_DOWN(x, a) ((x) & ~((a)-1))
-#define ALIGN_UP(x, a)   (((x) + (a)-1) & ~((a)-1))
+/* `a` is a power of two that fits the type of `x`, whatever its own type. */
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define ALIGN_UP(x, a)   ALIGN_DOWN((x) + (__typeof__(x))(a)-1, a)
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

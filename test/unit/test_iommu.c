@@ -108,7 +108,6 @@ static struct iommu_ops fake_ops = {
 	.tags = 16,
 	.attach = fake_attach,
 	.flush = fake_flush,
-	.write_back = fake_write_back,
 	.enable = fake_enable,
 	.refill = fake_refill,
 	.entry_set = fake_entry_set,
@@ -124,6 +123,14 @@ static struct iommu_ops fake_ops = {
 static struct acpi_dmar dmar;
 static struct acpi_host acpi;
 static struct host_pci *nic, *usb;
+
+static void fake_register(void)
+{
+	struct nested_format format = nested_vtd;
+
+	format.write_back = fake_write_back;
+	iommu_register(&fake_ops, &format, &dmar);
+}
 
 static void add_bridge(sbdf_t s, unsigned secondary, unsigned subordinate, unsigned express)
 {
@@ -168,7 +175,7 @@ static int machine(void **state)
 	(void)host_pci_add(LEGACY, 0x10ec, 0x8139, 0x0200, false);
 	host_pci_set(nic, 4, 2, PCI_CMD_MASTER);
 	host_pci_set(usb, 4, 2, PCI_CMD_MASTER);
-	iommu_register(&fake_ops, &nested_vtd, &dmar);
+	fake_register();
 	assert_int_equal(iommu_remap_start(ENTRIES, true), 0);
 	iommu_reserve_regions(dom0, &acpi);
 	assert_int_equal(iommu_domain_build(dom0), 0);
@@ -203,7 +210,7 @@ static int machine_of_sets(void **state)
 		(void)host_pci_add(sbdf_make(0, 3, 5 + i, 0), 0x10ec, 0x8139, 0x0200, false);
 	}
 	nic = fixture_nic(NIC);
-	iommu_register(&fake_ops, &nested_vtd, &dmar);
+	fake_register();
 	assert_int_equal(iommu_remap_start(ENTRIES, true), 0);
 	iommu_reserve_regions(dom0, &acpi);
 	return 0;
@@ -347,7 +354,9 @@ static void test_follows_bars(void **state)
 
 	(void)state;
 	assert_false(maps(t, NIC_BAR0));
+	written_back = 0;
 	cfg_write(NIC, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
+	assert_true(written_back >= (MIB + 16384) / PAGE_SIZE * 8);
 	assert_true(maps(t, NIC_BAR0) && maps(t, NIC_BAR0 + MIB - 4096));
 	assert_true(flushes >= 1);
 	/* Both BARs, the trapped table in the second one included. */

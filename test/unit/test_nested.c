@@ -165,6 +165,26 @@ static void unmap_ranges(void **state)
 	assert_int_equal(nested_unmap(&n, gpa(0x5000), 0), 0);
 }
 
+/* A neighbour in the last entry that is cut, wherever that is in its table, keeps what it has. */
+static void unmap_up_to_a_part(void **state)
+{
+	(void)state;
+	for (unsigned i = 1; i < 40; i++) {
+		uint64_t end = GIB + i * 2 * MIB;
+
+		map(GIB, 96 * MIB, NESTED_WB);
+		assert_int_equal(nested_unmap(&n, gpa(GIB), i * 2 * MIB + 0x1000), 0);
+		assert_int_equal(leaf_at(end).size, 0);
+		assert_int_equal(leaf_at(end + 0x1000).size, 0x1000);
+		assert_int_equal(
+			nested_unmap(&n, gpa(end + 0x2000), 96 * MIB - i * 2 * MIB - 0x2000), 0);
+		assert_int_equal(leaf_at(end + 0x1000).size, 0x1000);
+		assert_int_equal(nested_unmap(&n, gpa(GIB), 96 * MIB), 0);
+		assert_int_equal(n.table_pages, 1);
+		nested_flushed(&n);
+	}
+}
+
 static void exhausted_reserve(void **state)
 {
 	struct nested small;
@@ -374,7 +394,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(largest_pages),     TEST(bits_of_leaves),        TEST(without_1g),
-		TEST(split_and_free),    TEST(freed_tables_wait), TEST(unmap_ranges),          TEST(exhausted_reserve),
+		TEST(split_and_free),    TEST(freed_tables_wait), TEST(unmap_ranges),
+		TEST(unmap_up_to_a_part), TEST(exhausted_reserve),
 		TEST(derived_from_memmap), TEST(follows_claims),      TEST(superpages_form_again),
 		TEST(starved_sync_is_safe), TEST(two_domains),
 		TEST(memmap_wider_than_the_tree), TEST(trim_gives_pages_back),
