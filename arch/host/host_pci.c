@@ -295,30 +295,46 @@ void host_pci_cap_pm(struct host_pci *p, unsigned offset)
 	p->pm = offset;
 }
 
-void host_pci_cap_rebar(struct host_pci *p, unsigned offset, unsigned bar)
+static struct host_rebar rebar_set(struct host_pci *p, unsigned id, unsigned offset, unsigned bar,
+				   uint64_t size)
 {
+	struct host_rebar r = {.control = offset + REBAR_REG_CONTROL};
 	unsigned code = 0;
 
-	while (MIB << code < p->bar_size[bar]) {
+	while (MIB << code < size) {
 		code++;
 	}
-	host_pci_extcap(p, offset, PCI_EXTCAPID_REBAR);
+	r.initial = bar | 1u << REBAR_CTL_COUNT_SHIFT | code << REBAR_CTL_SIZE_SHIFT;
+	host_pci_extcap(p, offset, id);
 	host_pci_set(p, offset + REBAR_REG_CAP, 4, 0xfffffff0u);
-	host_pci_set(p, offset + REBAR_REG_CONTROL, 4,
-		     bar | 1u << REBAR_CTL_COUNT_SHIFT | code << REBAR_CTL_SIZE_SHIFT);
-	host_pci_writable(p, offset + REBAR_REG_CONTROL, 4, REBAR_CTL_SIZE);
-	p->rebar = offset;
+	host_pci_set(p, r.control, 4, r.initial);
+	host_pci_writable(p, r.control, 4, REBAR_CTL_SIZE);
+	return r;
 }
 
-/* The BAR gets its new size; where it was does not count any more. */
-static void rebar_written(struct host_pci *p)
+void host_pci_cap_rebar(struct host_pci *p, unsigned offset, unsigned bar)
 {
-	uint32_t control = host_pci_get(p, p->rebar + REBAR_REG_CONTROL, 4);
+	p->rebar = rebar_set(p, PCI_EXTCAPID_REBAR, offset, bar, p->bar_size[bar]);
+}
+
+void host_pci_cap_vf_rebar(struct host_pci *p, unsigned offset, unsigned bar)
+{
+	p->vf_rebar = rebar_set(p, PCI_EXTCAPID_VF_REBAR, offset, bar, p->vf_bar_size[bar]);
+}
+
+/* The BARs get their new size; where they were does not count any more. */
+static void rebar_written(struct host_pci *p, const struct host_rebar *r)
+{
+	uint32_t control = host_pci_get(p, r->control, 4);
 	unsigned bar = control & REBAR_CTL_BAR;
 	uint64_t size = MIB << ((control & REBAR_CTL_SIZE) >> REBAR_CTL_SIZE_SHIFT);
 
-	if (size != p->bar_size[bar]) {
+	if (r == &p->rebar && size != p->bar_size[bar]) {
 		host_pci_bar(p, bar, host_pci_get(p, host_pci_bar_reg(p, bar), 4) & 0xf, size);
+	} else if (r == &p->vf_rebar && size != p->vf_bar_size[bar]) {
+		unsigned reg = p->sriov + SRIOV_REG_BAR0 + 4 * bar;
+
+		host_pci_vf_bar(p, bar, host_pci_get(p, reg, 4) & 0xf, size);
 	}
 }
 
@@ -431,6 +447,14 @@ static void function_reset(struct host_pci *p)
 	for (unsigned i = 0; i < PCI_CONFIG_EXT_SIZE; i++) {
 		p->config[i] &= (uint8_t)~p->writable[i];
 	}
+	for (unsigned i = 0; i < 2; i++) {
+		const struct host_rebar *r = i ? &p->vf_rebar : &p->rebar;
+
+		if (r->control) {
+			host_pci_set(p, r->control, 4, r->initial);
+			rebar_written(p, r);
+		}
+	}
 	host_pci_memory_forget(p);
 	if (p->msix) {
 		msix_reset(p);
@@ -491,8 +515,11 @@ void arch_pci_write(sbdf_t sbdf, unsigned reg, unsigned len, uint32_t value)
 	    (host_pci_get(p, PCI_REG_BRIDGE_CTL, 2) & PCI_BRIDGE_CTL_RESET)) {
 		secondary_bus_reset(p);
 	}
-	if (p->rebar && (reg & ~3u) == p->rebar + REBAR_REG_CONTROL) {
-		rebar_written(p);
+	if (p->rebar.control && (reg & ~3u) == p->rebar.control) {
+		rebar_written(p, &p->rebar);
+	}
+	if (p->vf_rebar.control && (reg & ~3u) == p->vf_rebar.control) {
+		rebar_written(p, &p->vf_rebar);
 	}
 	if (p->sriov && reg >= p->sriov && reg < p->sriov + SRIOV_SIZE) {
 		host_pci_sriov_written(p);

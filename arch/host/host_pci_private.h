@@ -22,6 +22,12 @@ struct memory_page {
 	uint8_t byte[PAGE_SIZE];
 };
 
+/* A BAR that can be resized: its control register, and what is in it after a reset. */
+struct host_rebar {
+	unsigned control; /* 0: none */
+	uint32_t initial;
+};
+
 struct host_pci {
 	sbdf_t sbdf;
 	bool present;
@@ -30,7 +36,8 @@ struct host_pci {
 	uint8_t writable[PCI_CONFIG_EXT_SIZE];
 	uint8_t clears[PCI_CONFIG_EXT_SIZE]; /* written ones clear */
 	uint64_t bar_size[BARS];
-	unsigned msi, msix, express, pm, rebar;
+	unsigned msi, msix, express, pm;
+	struct host_rebar rebar, vf_rebar;
 	struct memory_page *memory;
 	/* SR-IOV: the capability's offset, and what virtual functions have. */
 	unsigned sriov;

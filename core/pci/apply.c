@@ -57,6 +57,9 @@ static bool apply_before(struct pci_function *f, struct pci_access *a, struct pc
 	case PCI_EFFECT_RESIZE:
 		rebar_prepare(f, effect);
 		break;
+	case PCI_EFFECT_VF_RESIZE:
+		vf_close(f);
+		break;
 	case PCI_EFFECT_MSI:
 		if (own) {
 			msi_renew(f);
@@ -85,6 +88,9 @@ static void apply_after(struct pci_function *f, struct pci_effect *effect)
 		break;
 	case PCI_EFFECT_RESIZE:
 		rebar_apply(f, effect);
+		break;
+	case PCI_EFFECT_VF_RESIZE:
+		sriov_resized(f);
 		break;
 	default:
 		apply_interrupt(f, effect, false);

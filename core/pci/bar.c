@@ -8,8 +8,7 @@
  * any other: with decoding off it changes nothing, with decoding on the BAR is
  * at the top of the address space for a while, as on a machine.
  *
- * Deliberately not supported: Enhanced Allocation (PCIe 6.0 7.8.5); resizable
- * BARs keep the size they had at admission.
+ * Deliberately not supported: Enhanced Allocation (PCIe 6.0 7.8.5).
  */
 #include <taproot/log.h>
 

@@ -121,14 +121,22 @@ void cap_admit(struct pci_function *f)
 
 static void cap_admit_extended_one(struct pci_function *f, unsigned id, unsigned offset)
 {
-	/* A virtual function has neither (SR-IOV 1.1 3.7). */
+	/* A virtual function has none of them (SR-IOV 1.1 3.7). */
 	if (f->pf) {
 		return;
 	}
-	if (id == PCI_EXTCAPID_SRIOV) {
+	switch (id) {
+	case PCI_EXTCAPID_SRIOV:
 		sriov_admit(f, offset);
-	} else if (id == PCI_EXTCAPID_REBAR) {
+		break;
+	case PCI_EXTCAPID_REBAR:
 		rebar_admit(f, offset);
+		break;
+	case PCI_EXTCAPID_VF_REBAR:
+		rebar_note_vf(f, offset);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -187,4 +195,5 @@ void cap_admit_extended(struct pci_function *f)
 		pointer = PCI_EXTCAP_NEXT(header);
 	}
 	show_extended(f, &shown, 0);
+	rebar_admit_vf(f);
 }

@@ -30,6 +30,7 @@ const struct pci_concern pci_concerns[CONCERN_COUNT] = {
 	[CONCERN_MSI_REFUSED] = {NULL, msi_write_refused},
 	[CONCERN_MSIX_REFUSED] = {NULL, msix_write_refused},
 	[CONCERN_REBAR] = {NULL, rebar_write},
+	[CONCERN_REBAR_VF] = {NULL, rebar_write_vf},
 	[CONCERN_REBAR_REFUSED] = {NULL, rebar_write_refused},
 	[CONCERN_SRIOV] = {NULL, sriov_write},
 	[CONCERN_SRIOV_REFUSED] = {NULL, sriov_write_refused},

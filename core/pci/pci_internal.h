@@ -48,6 +48,7 @@ enum pci_concern_id {
 	CONCERN_MSI_REFUSED,
 	CONCERN_MSIX_REFUSED,
 	CONCERN_REBAR,
+	CONCERN_REBAR_VF,
 	CONCERN_REBAR_REFUSED,
 	CONCERN_SRIOV,
 	CONCERN_SRIOV_REFUSED,
@@ -144,6 +145,14 @@ struct pci_msix {
 	struct msix_region region[2];
 };
 
+/* Resizable BARs, a function's own or VF BARs: their control registers. */
+struct pci_rebar {
+	uint16_t offset; /* 0: none */
+	uint8_t count;   /* 0: none, or refused */
+	uint8_t bar[PCI_BARS_NORMAL];
+	uint32_t control[PCI_BARS_NORMAL];
+};
+
 /* The SR-IOV capability of a physical function. */
 struct pci_sriov {
 	uint16_t offset; /* 0: none, or refused */
@@ -167,16 +176,9 @@ struct pci_sriov {
 		uint64_t value;
 		uint8_t kind;
 	} bar[PCI_BARS_NORMAL];
+	struct pci_rebar rebar;
 	struct pci_function *made; /* structs for virtual functions, in use or not, by number */
 	struct pci_function *next; /* of the root's list of physical functions */
-};
-
-/* Resizable BARs: their control registers. */
-struct pci_rebar {
-	uint16_t offset;
-	uint8_t count;
-	uint8_t bar[PCI_BARS_NORMAL];
-	uint32_t control[PCI_BARS_NORMAL];
 };
 
 /* Extended registers that a concern decodes. */
@@ -449,12 +451,20 @@ enum verdict hide_write(struct pci_function *f, struct pci_access *a, struct pci
 
 /* ---- rebar.c ---- */
 void rebar_admit(struct pci_function *f, unsigned offset);
+/* VF Resizable BARs: where they are, and, when the SR-IOV capability has been admitted, what they are. */
+void rebar_note_vf(struct pci_function *f, unsigned offset);
+void rebar_admit_vf(struct pci_function *f);
 enum verdict rebar_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
+enum verdict rebar_write_vf(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
 enum verdict rebar_write_refused(struct pci_function *f, struct pci_access *a,
 				 struct pci_effects *e);
 /* A PCI_EFFECT_RESIZE, before and after the register is written. */
 void rebar_prepare(struct pci_function *f, const struct pci_effect *effect);
 void rebar_apply(struct pci_function *f, struct pci_effect *effect);
+/* After a possible reset: the sizes as they are now; a BAR of another size is not mapped any more. */
+void rebar_look(struct pci_function *f);
+/* The sizes of the VF BARs as they are now. True: some are other ones; the caller follows. */
+bool rebar_look_vf(struct pci_function *pf);
 
 /* ---- sriov.c ---- */
 void sriov_admit(struct pci_function *f, unsigned offset);
@@ -468,6 +478,10 @@ enum verdict sriov_write_refused(struct pci_function *f, struct pci_access *a,
 bool sriov_prepare(struct pci_function *f, const struct pci_access *a,
 		   const struct pci_effect *effect);
 void sriov_apply(struct pci_function *f, struct pci_effect *effect);
+/* After the write of a PCI_EFFECT_VF_RESIZE. */
+void sriov_resized(struct pci_function *pf);
+/* A write that waits for virtual functions to leave is carried out now. */
+void sriov_finish_leaving(struct pci_function *pf);
 /* Do the virtual functions of `pf` decode memory? */
 bool sriov_decodes(const struct pci_function *pf);
 /* The physical function among whose virtual ones `sbdf` is; NULL: none. */

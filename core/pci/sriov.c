@@ -214,7 +214,7 @@ bool sriov_go_on(struct pci_root *root)
 	return true;
 }
 
-static void sriov_finish_leaving(struct pci_function *pf)
+void sriov_finish_leaving(struct pci_function *pf)
 {
 	while (pf->sriov.leaves) {
 		leave_on(pf);
@@ -259,9 +259,19 @@ void sriov_look(struct pci_function *pf)
 	}
 	moved = (s->control ^ control) & (SRIOV_CTL_ENABLE | SRIOV_CTL_MEMORY);
 	s->control = control;
+	moved |= rebar_look_vf(pf);
 	moved |= sriov_reload_bars(pf);
 	/* A move takes the tables away for a while: not for a mere look. */
 	if (moved) {
+		sriov_follow(pf);
+	}
+}
+
+void sriov_resized(struct pci_function *pf)
+{
+	(void)rebar_look_vf(pf);
+	(void)sriov_reload_bars(pf);
+	if (pf->sriov.count) {
 		sriov_follow(pf);
 	}
 }

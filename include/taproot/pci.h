@@ -33,6 +33,7 @@ enum pci_effect_kind {
 	PCI_EFFECT_BUSES,      /* a bridge leads elsewhere; address: its old dword at 18h */
 	PCI_EFFECT_RESIZE,     /* the BAR has another size now; address: the size */
 	PCI_EFFECT_VFS,        /* virtual functions: index 0 off, 1 on, 2 moved; result: how many */
+	PCI_EFFECT_VF_RESIZE,  /* the VF BAR has another size now; address: the size */
 };
 
 struct pci_effect {

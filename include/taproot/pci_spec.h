@@ -170,6 +170,7 @@
 #define PCI_EXTCAPID_PRI        0x13u
 #define PCI_EXTCAPID_REBAR      0x15u
 #define PCI_EXTCAPID_PASID      0x1bu
+#define PCI_EXTCAPID_VF_REBAR   0x24u
 
 /* Address translation services, page requests, address spaces (PCIe 6.0 10.5.1, 10.5.2, 7.8.9). */
 #define ATS_SIZE          0x08u
@@ -182,7 +183,8 @@
 #define PASID_REG_CONTROL 0x06u
 #define PASID_CTL_ENABLE  0x0007u /* and execute permission, privileged mode */
 
-/* Resizable BARs (PCIe 6.0 7.8.6): pairs of a capability and a control register. */
+/* Resizable BARs, and VF Resizable BARs (PCIe 6.0 7.8.6, 7.8.7): pairs of a capability and a control
+ * register. */
 #define REBAR_REG_CAP         0x04u
 #define REBAR_REG_CONTROL     0x08u
 #define REBAR_ENTRY_SIZE      8u

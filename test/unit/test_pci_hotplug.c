@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots (PCIe 6.0 6.7), links that are disabled, and BARs that get another
- * size (7.8.6): what leaves, leaves nothing behind.
+ * Slots (PCIe 6.0 6.7) and links that are disabled: what leaves, leaves nothing
+ * behind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,114 +185,6 @@ static void test_link_disable(void **state)
 	drive(0x56);
 }
 
-/* ---- resizable BARs ---- */
-
-#define REBAR   0x100u
-#define CONTROL (REBAR + REBAR_REG_CONTROL)
-#define BIG     0x1000000000ull
-
-static struct host_pci *big;
-
-static void start_rebar(unsigned msix_at)
-{
-	fixture_create(2);
-	big = host_pci_add(beside, 0x1002, 0x73bf, 0x0300, false);
-	host_pci_bar(big, 0, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 16 * MIB);
-	host_pci_bar_set(big, 0, BIG);
-	host_pci_cap_rebar(big, REBAR, 0);
-	if (msix_at) {
-		host_pci_cap_msix(big, 0x40, 8, 0, msix_at, 0, msix_at + 0x1000);
-	}
-	fixture_start();
-}
-
-static void resize(unsigned code)
-{
-	cfg_write(beside, CONTROL, 4, code << REBAR_CTL_SIZE_SHIFT);
-}
-
-static uint64_t size_now(void)
-{
-	struct pci_bar_info info;
-
-	return pci_bar_info(dom0->pci, beside, 0, &info) ? info.size : 0;
-}
-
-static void place(void)
-{
-	cfg_write(beside, PCI_REG_BAR0, 4, (uint32_t)BIG);
-	cfg_write(beside, PCI_REG_BAR0 + 4, 4, (uint32_t)(BIG >> 32));
-	cfg_write(beside, PCI_REG_COMMAND, 2, PCI_CMD_MEMORY);
-}
-
-static void test_resize(void **state)
-{
-	(void)state;
-	start_rebar(0x8000);
-	place();
-	assert_int_equal(type_at(BIG + 16 * MIB - 1), MEM_MMIO);
-	assert_int_equal(type_at(BIG + 16 * MIB), MEM_HOLE);
-	cfg_write(beside, PCI_REG_COMMAND, 2, 0);
-	resize(13); /* 8 GiB */
-	assert_true(size_now() == 8 * GIB);
-	place();
-	assert_int_equal(type_at(BIG + 8 * GIB - 1), MEM_MMIO);
-	assert_int_equal(type_at(BIG + 0x8000), MEM_TRAP);
-	/* With decoding on: it is unmapped where it was, and is where the device says then. */
-	resize(0);
-	assert_true(size_now() == 1 * MIB);
-	assert_int_equal(type_at(BIG + 1 * MIB), MEM_HOLE);
-	place();
-	assert_int_equal(type_at(BIG + 1 * MIB - 1), MEM_MMIO);
-	assert_int_equal(type_at(BIG + 1 * MIB), MEM_HOLE);
-	assert_int_equal(stats().bars_mapped, 1);
-	/* Parts of the register. */
-	cfg_write(beside, CONTROL + 1, 1, 2);
-	assert_true(size_now() == 4 * MIB);
-}
-
-static void test_resize_refused(void **state)
-{
-	(void)state;
-	start_rebar(8 * MIB);
-	place();
-	resize(2);
-	assert_true(size_now() == 16 * MIB);
-	assert_int_equal(type_at(BIG + 8 * MIB), MEM_TRAP);
-	assert_true(host_console_contains("its MSI-X table would be outside"));
-	resize(63);
-	assert_true(size_now() == 16 * MIB);
-	assert_int_equal(cfg_read(beside, CONTROL, 4) & REBAR_CTL_SIZE, 4 << REBAR_CTL_SIZE_SHIFT);
-}
-
-/* Capabilities that lie: another BAR's, another size, too many. */
-static void test_resize_lies(void **state)
-{
-	static const uint32_t controls[] = {
-		1u << 5 | 4 << 8 | 3, /* BAR 3 is none */
-		1u << 5 | 5 << 8,     /* 32 MiB are not 16 */
-		0u << 5 | 4 << 8,     /* none */
-		7u << 5 | 4 << 8,     /* seven */
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(controls); i++) {
-		fixture_create(2);
-		big = host_pci_add(beside, 0x1002, 0x73bf, 0x0300, false);
-		host_pci_bar(big, 0, PCI_BAR_TYPE_64, 16 * MIB);
-		host_pci_bar_set(big, 0, BIG);
-		host_pci_cap_rebar(big, REBAR, 0);
-		host_pci_set(big, CONTROL, 4, controls[i]);
-		fixture_start();
-		assert_true(host_console_contains("resizable BARs at 0x100 are refused"));
-		place();
-		resize(6);
-		assert_int_equal(host_pci_get(big, CONTROL, 4), controls[i]);
-		assert_true(size_now() == 16 * MIB);
-		assert_int_equal(type_at(BIG + 16 * MIB - 1), MEM_MMIO);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,9 +194,6 @@ int main(void)
 		cmocka_unit_test_setup(test_still_there, machine),
 		cmocka_unit_test_setup(test_power_off_is_a_reset, machine),
 		cmocka_unit_test_setup(test_link_disable, machine),
-		cmocka_unit_test(test_resize),
-		cmocka_unit_test(test_resize_refused),
-		cmocka_unit_test(test_resize_lies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
