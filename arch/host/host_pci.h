@@ -49,7 +49,7 @@ void host_pci_cap_sriov(struct host_pci *p, unsigned offset, unsigned total, uns
 void host_pci_vf_bar(struct host_pci *p, unsigned index, uint32_t bits, uint64_t size);
 void host_pci_vf_msix(struct host_pci *p, unsigned count, unsigned table_bar, uint32_t table,
 		      unsigned pba_bar, uint32_t pba);
-/* BAR `bar`, or VF BAR `bar`, which exists, is resizable, as large as it is now and after a reset. */
+/* BAR or VF BAR `bar`, which exists, is resizable, as large as it is now and after a reset. */
 void host_pci_cap_rebar(struct host_pci *p, unsigned offset, unsigned bar);
 void host_pci_cap_vf_rebar(struct host_pci *p, unsigned offset, unsigned bar);
 /* Virtual function `number`; NULL: not there. */

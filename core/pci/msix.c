@@ -344,8 +344,9 @@ static const char *msix_fault(const struct pci_function *f, const struct pci_msi
 		*which = "pending bit array";
 		fault = msix_place_fault(f, m->pba_bar, m->pba, msix_pba_size(m));
 	}
-	if (!fault && m->table_bar == m->pba_bar && m->table < m->pba + msix_pba_size(m) &&
-	    m->pba < m->table + msix_table_size(m)) {
+	if (!fault && m->table_bar == m->pba_bar &&
+	    m->table < (uint64_t)m->pba + msix_pba_size(m) &&
+	    m->pba < (uint64_t)m->table + msix_table_size(m)) {
 		fault = "overlaps the table";
 	}
 	return fault;

@@ -182,7 +182,7 @@ struct pci_sriov {
 };
 
 /* Extended registers that a concern decodes. */
-#define PCI_SPANS_MAX 6u
+#define PCI_SPANS_MAX 8u
 struct pci_span {
 	uint16_t first;
 	uint16_t size;
@@ -451,7 +451,7 @@ enum verdict hide_write(struct pci_function *f, struct pci_access *a, struct pci
 
 /* ---- rebar.c ---- */
 void rebar_admit(struct pci_function *f, unsigned offset);
-/* VF Resizable BARs: where they are, and, when the SR-IOV capability has been admitted, what they are. */
+/* VF Resizable BARs: where they are; when SR-IOV has been admitted, what they are. */
 void rebar_note_vf(struct pci_function *f, unsigned offset);
 void rebar_admit_vf(struct pci_function *f);
 enum verdict rebar_write(struct pci_function *f, struct pci_access *a, struct pci_effects *e);
@@ -461,7 +461,7 @@ enum verdict rebar_write_refused(struct pci_function *f, struct pci_access *a,
 /* A PCI_EFFECT_RESIZE, before and after the register is written. */
 void rebar_prepare(struct pci_function *f, const struct pci_effect *effect);
 void rebar_apply(struct pci_function *f, struct pci_effect *effect);
-/* After a possible reset: the sizes as they are now; a BAR of another size is not mapped any more. */
+/* After a possible reset: the sizes as they are now. A BAR of another size is unmapped. */
 void rebar_look(struct pci_function *f);
 /* The sizes of the VF BARs as they are now. True: some are other ones; the caller follows. */
 bool rebar_look_vf(struct pci_function *pf);

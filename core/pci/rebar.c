@@ -21,11 +21,18 @@ static unsigned control_reg(const struct pci_rebar *r, unsigned i)
 	return r->offset + REBAR_REG_CONTROL + i * REBAR_ENTRY_SIZE;
 }
 
-static uint64_t size_of(uint32_t control)
+/* What a control register says; 0: no size. A share of a VF BAR has System Page Size at least. */
+static uint64_t size_of(const struct pci_function *f, bool vf, uint32_t control)
 {
 	unsigned code = (control & REBAR_CTL_SIZE) >> REBAR_CTL_SIZE_SHIFT;
+	uint64_t size = code < 44 ? MIB << code : 0;
+	uint64_t page;
 
-	return code < 44 ? MIB << code : 0;
+	if (!vf || !size) {
+		return size;
+	}
+	page = arch_pci_read(f->sbdf, f->sriov.offset + SRIOV_REG_PAGE_SIZE, 4);
+	return MAX(size, page * PAGE_SIZE);
 }
 
 /* Are table and pending bits of MSI-X inside, when the BAR has `size` bytes? */
@@ -36,8 +43,8 @@ static bool holds_msix(const struct pci_function *f, unsigned bar, uint64_t size
 	if (!m->offset) {
 		return true;
 	}
-	return (m->table_bar != bar || m->table + m->count * MSIX_ENTRY_SIZE <= size) &&
-	       (m->pba_bar != bar || m->pba + msix_pba_size(m) <= size);
+	return (m->table_bar != bar || m->table + (uint64_t)m->count * MSIX_ENTRY_SIZE <= size) &&
+	       (m->pba_bar != bar || (uint64_t)m->pba + msix_pba_size(m) <= size);
 }
 
 /* And those of each virtual function, in its share of a VF BAR? */
@@ -79,7 +86,10 @@ static enum verdict write_control(struct pci_function *f, const struct pci_rebar
 	if (at < REBAR_REG_CONTROL || (at - REBAR_REG_CONTROL) % REBAR_ENTRY_SIZE) {
 		return VERDICT_PERFORM; /* what it can do: read-only */
 	}
-	size = size_of(access_merge(a, r->control[i], REBAR_CTL_SIZE));
+	size = size_of(f, vf, access_merge(a, r->control[i], REBAR_CTL_SIZE));
+	if (vf && size && size == f->sriov.bar[r->bar[i]].size) {
+		return VERDICT_PERFORM;
+	}
 	if (size) {
 		fault = vf ? resize_vf_fault(f, r->bar[i], size) : resize_fault(f, r->bar[i], size);
 	}
@@ -122,7 +132,7 @@ static uint64_t read_size(struct pci_function *f, struct pci_rebar *r, unsigned 
 	uint64_t size;
 
 	r->control[i] = arch_pci_read(f->sbdf, control_reg(r, i), 4);
-	size = size_of(r->control[i]);
+	size = size_of(f, vf, r->control[i]);
 	return (vf ? holds_vf_msix : holds_msix)(f, r->bar[i], size) ? size : 0;
 }
 
@@ -208,7 +218,7 @@ static const char *read_all(struct pci_function *f, struct pci_rebar *r, bool vf
 	for (unsigned i = 0; i < count && !fault; i++) {
 		r->control[i] = arch_pci_read(f->sbdf, control_reg(r, i), 4);
 		r->bar[i] = r->control[i] & REBAR_CTL_BAR;
-		fault = bar_fault(f, vf, r->bar[i], size_of(r->control[i]));
+		fault = bar_fault(f, vf, r->bar[i], size_of(f, vf, r->control[i]));
 	}
 	return fault;
 }

@@ -135,6 +135,7 @@ void reset_look(struct pci_function *f)
 	msi_look(f);
 	msix_look(f);
 	sriov_look(f);
+	rebar_look(f);
 	if (f->lost) {
 		iommu_device_back(f->root->domain, f->sbdf);
 	}
@@ -143,7 +144,6 @@ void reset_look(struct pci_function *f)
 	effects.count = 0;
 	reset_read_state(f);
 	f->command = (uint16_t)arch_pci_read(f->sbdf, PCI_REG_COMMAND, 2);
-	rebar_look(f);
 	bar_reload(f);
 	bar_follow(f, &effects);
 	map_apply(f, &effects);

@@ -262,7 +262,7 @@ void sriov_look(struct pci_function *pf)
 	moved |= rebar_look_vf(pf);
 	moved |= sriov_reload_bars(pf);
 	/* A move takes the tables away for a while: not for a mere look. */
-	if (moved) {
+	if (moved && s->count) {
 		sriov_follow(pf);
 	}
 }

@@ -62,6 +62,7 @@ void vf_open(struct pci_function *vf)
 	vf->class_code = (uint16_t)arch_pci_read(vf->sbdf, PCI_REG_CLASS, 2);
 	vf->layout = PCI_HEADER_NORMAL;
 	vf->bar_count = PCI_BARS_NORMAL;
+	vf_place(vf); /* their sizes may be other ones than when it entered */
 	cap_admit(vf);
 	cap_admit_extended(vf);
 	vf->waiting = false;
@@ -190,7 +191,7 @@ bool vf_leave_next(struct pci_function *pf)
 
 /* ---- mappings ---- */
 
-/* Those of `vf` that are not where they will be. */
+/* Those of `vf` that are not where they will be, or as large, go; and then they may be so. */
 static void vf_unmap_moved(struct pci_function *vf)
 {
 	bool on = !vf->waiting && sriov_decodes(vf->pf);
@@ -199,13 +200,15 @@ static void vf_unmap_moved(struct pci_function *vf)
 	effects.count = 0;
 	for (unsigned i = 0; i < PCI_BARS_NORMAL; i++) {
 		struct pci_bar *b = &vf->bar[i];
+		bool moved = b->at != bar_address(b) || b->size != vf->pf->sriov.bar[i].size;
 
-		if (b->state != BAR_OFF && (!on || b->at != bar_address(b))) {
+		if (b->state != BAR_OFF && (!on || moved)) {
 			pci_effect_add(&effects, PCI_EFFECT_UNMAP, i, 0, b->at);
 		}
 	}
 	if (effects.count) {
 		map_apply(vf, &effects);
+		vf_place(vf);
 	}
 }
 

@@ -4,7 +4,7 @@
  * again and again: neither is of the other's business (APMv2 11.4.4, 15.17).
  *
  * In QEMU's emulation it is: FXRSTOR on any processor writes a word of the first one's that also
- * holds whether that is in a guest (scripts/qemu-fix.py).
+ * holds whether that is in a guest (scripts/qemu_fix.py).
  */
 #include "apic.h"
 

@@ -183,8 +183,8 @@
 #define PASID_REG_CONTROL 0x06u
 #define PASID_CTL_ENABLE  0x0007u /* and execute permission, privileged mode */
 
-/* Resizable BARs, and VF Resizable BARs (PCIe 6.0 7.8.6, 7.8.7): pairs of a capability and a control
- * register. */
+/* Resizable BARs and VF Resizable BARs (PCIe 6.0 7.8.6, 7.8.7): pairs of a capability and a
+ * control register. */
 #define REBAR_REG_CAP         0x04u
 #define REBAR_REG_CONTROL     0x08u
 #define REBAR_ENTRY_SIZE      8u

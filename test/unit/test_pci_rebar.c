@@ -14,6 +14,7 @@
 #include "pci_fixture.h"
 
 #define EXP        0x60u
+#define PM         0x50u
 #define REBAR      0x100u
 #define CONTROL    (REBAR + REBAR_REG_CONTROL)
 #define SRIOV      0x160u
@@ -22,7 +23,7 @@
 #define BIG        0x1000000000ull
 #define VF_BAR0    0x4000000000ull
 #define VF_BAR3    0x6000000000ull
-#define VFS        4u
+#define VFS        12u
 
 static const sbdf_t gpu = {0x0010};
 static struct host_pci *big;
@@ -55,6 +56,7 @@ static void add_big(unsigned msix_at)
 	host_pci_bar(big, 0, PCI_BAR_TYPE_64 | PCI_BAR_PREFETCH, 16 * MIB);
 	host_pci_bar_set(big, 0, BIG);
 	host_pci_cap_express(big, EXP);
+	host_pci_cap_pm(big, PM);
 	host_pci_cap_rebar(big, REBAR, 0);
 	if (msix_at) {
 		host_pci_cap_msix(big, 0x40, 8, 0, msix_at, 0, msix_at + 0x1000);
@@ -72,11 +74,16 @@ static void resize(unsigned code)
 	cfg_write(gpu, CONTROL, 4, code << REBAR_CTL_SIZE_SHIFT);
 }
 
-static uint64_t size_now(void)
+static uint64_t size_of(sbdf_t sbdf)
 {
 	struct pci_bar_info info;
 
-	return pci_bar_info(dom0->pci, gpu, 0, &info) ? info.size : 0;
+	return pci_bar_info(dom0->pci, sbdf, 0, &info) ? info.size : 0;
+}
+
+static uint64_t size_now(void)
+{
+	return size_of(gpu);
 }
 
 static void place(void)
@@ -269,6 +276,7 @@ static void test_vf_resize(void **state)
 	control(SRIOV_CTL_ENABLE);
 	assert_int_equal(type_at(VF_BAR0), MEM_HOLE);
 	resize_vf(1 * MIB);
+	assert_true(size_of(vf_at(2)) == 1 * MIB);
 	fixture_vf_bars(gpu, SRIOV, VF_BAR0, VF_BAR3);
 	control(ON);
 	assert_shares(3, 1 * MIB);
@@ -314,6 +322,112 @@ static void test_vf_reset(void **state)
 	fixture_vf_bars(gpu, SRIOV, VF_BAR0, VF_BAR3);
 	enable(2);
 	assert_shares(2, 2 * MIB);
+}
+
+/* A device that goes on decoding with another size, as none should: what was mapped goes. */
+static void test_vf_size_while_mapped(void **state)
+{
+	(void)state;
+	start_vfs(3, 0);
+	resize_vf(8 * MIB);
+	fixture_vf_bars(gpu, SRIOV, VF_BAR0, VF_BAR3);
+	enable(6);
+	assert_shares(6, 8 * MIB);
+	host_pci_set(big, VF_CONTROL, 4, 1u << REBAR_CTL_COUNT_SHIFT | code_of(2 * MIB));
+	cfg_write(gpu, PM + PM_REG_CSR, 2, PM_STATE_D3);
+	host_pci_set(big, PM + PM_REG_CSR, 2, PM_CSR_NO_RESET | PM_STATE_D3);
+	cfg_write(gpu, PM + PM_REG_CSR, 2, PM_STATE_D0);
+	(void)cfg_read(gpu, PCI_REG_COMMAND, 2);
+	settle();
+	assert_shares(6, 2 * MIB);
+}
+
+/* Steps of two vCPUs: an access, and what is left to be done of it. */
+static void write_as(unsigned vcpu, unsigned reg, unsigned len, uint32_t value)
+{
+	host_vcpu_set(dom0->vcpu[vcpu]);
+	cfg_write(gpu, reg, len, value);
+	host_vcpu_set(NULL);
+}
+
+static void settle_as(unsigned vcpu)
+{
+	host_vcpu_set(dom0->vcpu[vcpu]);
+	while (dom0->vcpu[vcpu]->behind) {
+		vcpu_catch_up(dom0->vcpu[vcpu]);
+		settle();
+	}
+	host_vcpu_set(NULL);
+}
+
+/* Another vCPU resizes while the first still takes them away, and a third one wants them back. */
+static void test_vf_resize_between(void **state)
+{
+	(void)state;
+	start_vfs(0, 0);
+	enable(VFS);
+	assert_int_equal(stats().bars_mapped, 2 * VFS);
+	write_as(0, SRIOV + SRIOV_REG_CONTROL, 2, SRIOV_CTL_ENABLE);
+	assert_true(dom0->vcpu[0]->behind);
+	assert_int_equal(owner_at(VF_BAR0 + (VFS - 1) * 2 * MIB), vf_at(VFS - 1).v);
+	write_as(1, VF_CONTROL, 4, code_of(8 * MIB));
+	write_as(1, SRIOV + SRIOV_REG_BAR0 + 4, 4, (uint32_t)(VF_BAR0 >> 32));
+	write_as(2, SRIOV + SRIOV_REG_CONTROL, 2, ON);
+	settle_as(2);
+	settle_as(1);
+	settle_as(0);
+	for (unsigned n = 0; n < VFS; n++) {
+		uint64_t at = VF_BAR0 + n * 8 * MIB;
+
+		assert_int_equal(type_at(at), MEM_TRAP);
+		assert_int_equal(type_at(at + 8 * MIB - 1), MEM_MMIO);
+		assert_int_equal(owner_at(at + 8 * MIB - 1), vf_at(n).v);
+	}
+	assert_int_equal(type_at(VF_BAR0 + VFS * 8 * MIB), MEM_HOLE);
+	assert_int_equal(stats().bars_mapped, 2 * VFS);
+}
+
+/* They answer only after the resize: their tables are judged by the size that is. */
+static void test_vf_late(void **state)
+{
+	(void)state;
+	start_vfs(0, 1 * MIB);
+	host_pci_vf_late(big, true);
+	cfg_write(gpu, SRIOV + SRIOV_REG_COUNT, 2, VFS);
+	control(SRIOV_CTL_ENABLE);
+	write_as(0, VF_CONTROL, 4, code_of(1 * MIB));
+	host_pci_vf_late(big, false);
+	/* The last one, before its turn. */
+	(void)cfg_read(vf_at(VFS - 1), PCI_REG_CLASS, 2);
+	assert_true(host_console_contains("runs past the end of its BAR"));
+	settle_as(0);
+	fixture_vf_bars(gpu, SRIOV, VF_BAR0, VF_BAR3);
+	control(ON);
+	for (unsigned n = 0; n < VFS; n++) {
+		(void)cfg_read(vf_at(n), PCI_REG_CLASS, 2);
+	}
+	assert_shares(VFS, 1 * MIB);
+}
+
+/* A share is a page at least, whatever the register says (SR-IOV 1.1 3.3.12). */
+static void test_vf_page_size(void **state)
+{
+	const uint64_t page = 4 * MIB;
+
+	(void)state;
+	add_vfs(3, 0);
+	host_pci_writable(big, SRIOV + SRIOV_REG_PAGE_SIZE, 4, 0xffffffffu);
+	fixture_start();
+	cfg_write(gpu, SRIOV + SRIOV_REG_PAGE_SIZE, 4, page / PAGE_SIZE);
+	resize_vf(1 * MIB);
+	fixture_vf_bars(gpu, SRIOV, VF_BAR0, VF_BAR3);
+	enable(2);
+	assert_shares(2, page);
+	/* The size that it has: nothing to refuse, though they decode. */
+	host_console_clear();
+	resize_vf(1 * MIB);
+	assert_false(host_console_contains("not resized"));
+	assert_shares(2, page);
 }
 
 /* Before SR-IOV in the list, which is where they are looked at: they wait for it. */
@@ -407,6 +521,10 @@ int main(void)
 		cmocka_unit_test(test_vf_resize),
 		cmocka_unit_test(test_vf_resize_refused),
 		cmocka_unit_test(test_vf_reset),
+		cmocka_unit_test(test_vf_size_while_mapped),
+		cmocka_unit_test(test_vf_resize_between),
+		cmocka_unit_test(test_vf_late),
+		cmocka_unit_test(test_vf_page_size),
 		cmocka_unit_test(test_vf_rebar_first),
 		cmocka_unit_test(test_vf_lies),
 		cmocka_unit_test(test_two),
