@@ -5,6 +5,10 @@ configuration and MSI-X writes that it gets from the same kernel on the bare
 machine, in the same order, but for the rewrite table: ROWS, published with
 reasons in doc/invisible.md. A row that nothing needs is a failure as well.
 
+Entries of an MSI-X table that are written one after the other have an order each, and
+none among them: processors move interrupts that each of them has at the same time, and
+which is first differs from run to run of the bare machine, too.
+
 The firmware's writes have to be the same; then come the hypervisor's own, each
 of which some row must explain; then the domain's. Functions are compared one by
 one, since the kernel probes several at a time.
@@ -14,6 +18,7 @@ entries of MSI-X; that is not followed, as drivers here mask them before.
 """
 import collections
 import difflib
+import itertools
 import re
 
 import machine
@@ -274,8 +279,18 @@ class Domain:
 		return [w for w in map(self.one, all_writes) if w]
 
 
+def entries_in_line(writes):
+	"""The writes, those to an MSI-X table between two others by their entries."""
+	out = []
+	for space, run in itertools.groupby(writes, key=lambda w: w.space):
+		out += sorted(run, key=lambda w: w.at // ENTRY_SIZE) \
+			if space == "msix" else run
+	return out
+
+
 def differences(ours, bare):
 	"""Lines about what one of them has only."""
+	ours, bare = entries_in_line(ours), entries_in_line(bare)
 	keys = [[w._replace(step="") for w in side] for side in (bare, ours)]
 	for tag, a, b, c, d in difflib.SequenceMatcher(
 			None, *keys, autojunk=False).get_opcodes():
