@@ -9,6 +9,7 @@
 #define LAPIC_ID            0x020
 #define LAPIC_VERSION       0x030
 #define LAPIC_TPR           0x080
+#define LAPIC_PPR           0x0a0
 #define LAPIC_EOI           0x0b0
 #define LAPIC_SVR           0x0f0
 #define LAPIC_ISR           0x100

@@ -122,7 +122,9 @@ static void wait_for_event(struct vcpu *v)
 			break;
 		}
 		vtime_runstate(v, RUNSTATE_blocked);
-		irq_wait();
+		if (!irq_rest()) {
+			irq_wait();
+		}
 	}
 	vtime_runstate(v, RUNSTATE_running);
 	v->arch->halted = 0;
@@ -138,7 +140,9 @@ static void wait_for_start(struct vcpu *v)
 	vtime_runstate(v, RUNSTATE_offline);
 	while (v->domain->end == DOMAIN_RUNNING && !vcpu_stirs(v)) {
 		hvm_pass_nmi();
-		irq_wait();
+		if (!irq_rest()) {
+			irq_wait();
+		}
 	}
 	vtime_runstate(v, RUNSTATE_running);
 }

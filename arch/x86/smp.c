@@ -57,7 +57,9 @@ void ap_main(void)
 
 	while (!__atomic_load_n(&p->start, __ATOMIC_ACQUIRE)) {
 		hvm_pass_nmi();
-		irq_wait();
+		if (!irq_rest()) {
+			irq_wait();
+		}
 	}
 	hvm_run(p->start);
 }

@@ -20,6 +20,7 @@
 #include <taproot/timer.h>
 #include "cpu.h"
 #include "lapic.h"
+#include "svm.h"
 #include "x86.h"
 
 #define MSI_ADDRESS     0xfee00000ull
@@ -191,4 +192,34 @@ void irq_dispatch(unsigned vector)
 	if (__builtin_expect(__atomic_load_n(&p->retiring, __ATOMIC_RELAXED), 0)) {
 		vector_drain(p);
 	}
+}
+
+/* The highest interrupt in service, though nobody serves it: once more, from its beginning. */
+static COLD void serve_again(struct pcpu *p)
+{
+	for (unsigned word = VECTOR_COUNT / 32; word-- > 0;) {
+		uint32_t isr = lapic_read(LAPIC_ISR + 16 * word);
+
+		if (isr) {
+			unsigned vector = 32 * word + 31 - (unsigned)__builtin_clz(isr);
+
+			log_guest("cpu%u: vector %x in service at rest, served once more", p->id,
+				  vector);
+			if (vector < VECTOR_FIRST || vector == VECTOR_SPURIOUS) {
+				lapic_eoi();
+			} else {
+				dispatch(p, vector);
+			}
+			return;
+		}
+	}
+}
+
+bool irq_rest(void)
+{
+	if (!svm_caps.emulated || lapic_is_x2apic() || !(lapic_read(LAPIC_PPR) >> 4)) {
+		return false;
+	}
+	serve_again(this_cpu());
+	return true;
 }
