@@ -61,8 +61,8 @@ void trap_handle(struct trap_frame *f);
 void irq_dispatch(unsigned vector);
 /*
  * Before this processor sleeps, interrupts off. Nothing is in service then, as handlers acknowledge
- * and end before. In QEMU's emulated xAPIC something was all the same, twice, and so nothing else
- * came ever after (doc/caveats.md). True: it has been served, look again for what to do.
+ * and end before. In QEMU's emulated xAPIC something may be, whose EOI was lost, and nothing else
+ * comes ever after (doc/caveats.md); looked for only there. True: it has been served, look again for what to do.
  */
 bool irq_rest(void);
 /* Vectors of all processors that interrupt sources have. */

@@ -194,7 +194,7 @@ void irq_dispatch(unsigned vector)
 	}
 }
 
-/* The highest interrupt in service, though nobody serves it: once more, from its beginning. */
+/* The highest interrupt in service (SDM 3A 11.8.4), though nobody serves it: from its beginning. */
 static COLD void serve_again(struct pcpu *p)
 {
 	for (unsigned word = VECTOR_COUNT / 32; word-- > 0;) {
@@ -208,7 +208,7 @@ static COLD void serve_again(struct pcpu *p)
 			if (vector < VECTOR_FIRST || vector == VECTOR_SPURIOUS) {
 				lapic_eoi();
 			} else {
-				dispatch(p, vector);
+				irq_dispatch(vector);
 			}
 			return;
 		}

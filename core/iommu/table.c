@@ -7,10 +7,8 @@
  * in them is never interrupted, and no other device gets there, whether or not
  * the domain's processors do.
  */
-#include <taproot/arch.h>
 #include <taproot/domain.h>
 #include <taproot/errno.h>
-#include <taproot/panic.h>
 
 #include "iommu_internal.h"
 
